@@ -1,0 +1,3 @@
+//! `shardform-node`: the self-hostable local cloud.
+
+fn main() {}

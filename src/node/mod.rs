@@ -1,0 +1,7 @@
+//! `shardform-node serve`: the local cloud. It answers the AWS API (ElastiCache, and the parts of EC2, STS and SSM that
+//! a plan needs) and keeps real cluster nodes running behind it.
+//!
+//! [`wanted`] is the seam: the control side says which nodes it wants, the fleet says which there are. Nothing here
+//! imports the command line's side; the two meet only over HTTP.
+
+pub mod wanted;

@@ -1,0 +1,112 @@
+//! The seam between the control side and the fleet: which cluster nodes are wanted, and which there are.
+//!
+//! Values only. The control side (pure, with the clock as an argument) makes [`Wanted`] from its state; the fleet
+//! reconciles processes against it and answers with a [`FleetReport`]. Neither calls the other.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Which replication group of which region: its id alone is unique only within one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClusterKey {
+    /// AWS region, such as `us-east-1`.
+    pub region: String,
+    /// Replication group id, in lower case as ElastiCache stores it.
+    pub replication_group_id: String,
+}
+
+/// Everything that the fleet is to keep running, and nothing else: a cluster that is not here any more is ended, and
+/// its files are removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Clusters by their key.
+    pub clusters: BTreeMap<ClusterKey, WantedCluster>,
+}
+
+/// One cluster as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedCluster {
+    /// Grows with every change to this value; the fleet's report names the one that it has reached.
+    pub generation: u64,
+    /// Which engine's binary to start.
+    pub engine: EngineKind,
+    /// TCP port of every node (on a system with one loopback address the fleet chooses another).
+    pub port: u16,
+    /// Engine directives from the parameter group, such as `maxmemory-policy`; unknown ones are skipped by the fleet.
+    pub parameters: BTreeMap<String, String>,
+    /// Shards in the order of their ids.
+    pub shards: Vec<WantedShard>,
+}
+
+/// One shard (ElastiCache: node group) as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedShard {
+    /// Four digits, such as `0001`.
+    pub id: String,
+    /// Hash slots that it serves, ascending and apart.
+    pub slots: Vec<SlotRange>,
+    /// Its nodes. When the shard is made the first is the primary; afterwards any of them may be.
+    pub nodes: Vec<WantedNode>,
+}
+
+/// One cache node as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedNode {
+    /// Member cluster id, such as `day19-0001-002`.
+    pub id: String,
+    /// Availability zone, such as `us-east-1b`: decides the range of its loopback address.
+    pub zone: String,
+}
+
+/// Hash slots from `first` to `last`, both included; 0 to 16383.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SlotRange {
+    /// First slot.
+    pub first: u16,
+    /// Last slot.
+    pub last: u16,
+}
+
+/// The engine whose binary a cluster's nodes run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Redis OSS.
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+/// What the fleet has, as it last saw it. A cluster that is neither here nor wanted has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FleetReport {
+    /// Clusters by their key.
+    pub clusters: BTreeMap<ClusterKey, ClusterReport>,
+}
+
+/// One cluster as the fleet sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterReport {
+    /// The generation that is reached in full: every wanted node runs and is linked, the wanted slots are served by
+    /// the wanted shards in every node's view, and nothing unwanted is left. 0 before the first.
+    pub reached: u64,
+    /// Where the configuration endpoint answers.
+    pub endpoint: Option<SocketAddr>,
+    /// Nodes by member cluster id.
+    pub nodes: BTreeMap<String, NodeReport>,
+    /// Why the wanted generation can't be reached, in words for people; `None` while there is hope.
+    pub failure: Option<String>,
+}
+
+/// One node as the fleet sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeReport {
+    /// Where the node answers.
+    pub address: SocketAddr,
+    /// Whether it answers and is a linked member of its shard.
+    pub ready: bool,
+    /// Whether it is its shard's primary now.
+    pub primary: bool,
+}
