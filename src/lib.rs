@@ -1,9 +1,28 @@
 //! shardform: a Redis or Valkey cluster on AWS ElastiCache from one plan file.
 //!
 //! Two programs share this library and meet only on the wire: `shardform`, the command line, and
-//! `shardform-node`, the local cloud. [`node`] is the local cloud's side and never imports the rest.
+//! `shardform-node`, the local cloud. In reading order:
+//!
+//! * The pure core, values in and values out (no input or output, no clock, no environment): [`resource`] names what
+//!   a stack is made of; [`spec`] is the plan file; [`observed`] is what there is to be read of a cloud; [`desired`]
+//!   decides all defaults; [`diff`] says what differs and by which [`call`]s it is mended; [`steps`] orders them;
+//!   [`event`] is what an executor may tell.
+//! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`execute`] walks the
+//!   steps; [`cluster`] talks to a live cluster.
+//! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
 
 pub mod resource;
 pub mod spec;
+
+pub mod call;
+pub mod desired;
+pub mod diff;
+pub mod engine_version;
+pub mod event;
+pub mod observed;
+pub mod steps;
+
+pub mod cloud;
+pub mod execute;
 
 pub mod node;
