@@ -23,6 +23,7 @@ pub mod observed;
 pub mod steps;
 
 pub mod cloud;
+pub mod cluster;
 pub mod execute;
 
 pub mod node;
