@@ -8,6 +8,8 @@ mod ec2;
 mod elasticache;
 mod replication_group;
 
+pub use replication_group::log_text;
+
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,0 +1,455 @@
+//! Plan file + what is live -> change set -> steps, held against golden files; and that every plan converges: once it
+//! is applied, the same plan file says that nothing changes.
+//!
+//! `UPDATE_EXPECT=1 cargo test planning` writes the golden files anew.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use expect_test::expect_file;
+use shardform::cloud::Ids;
+use shardform::desired::{Inputs, desired};
+use shardform::diff::{ChangeSet, diff, teardown};
+use shardform::execute::execute;
+use shardform::observed::{LiveRule, LiveSource};
+use shardform::resource::{Names, Ownership};
+use shardform::spec::{ReadOptions, Spec, read};
+use shardform::steps::{StepGraph, steps};
+use tokio::sync::{mpsc, watch};
+
+use crate::fake_cloud::FakeCloud;
+
+pub const QUICKSTART: &str = include_str!("../../examples/quickstart.yaml");
+
+pub fn spec(text: &str) -> Spec {
+    match read("plan.yaml", text, &ReadOptions { variable: &|_| None }) {
+        Ok(file) => file.spec,
+        Err(problems) => panic!(
+            "{}",
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        ),
+    }
+}
+
+pub fn plan(text: &str, cloud: &FakeCloud) -> ChangeSet {
+    let observed = cloud.observed();
+    let inputs = Inputs {
+        public_key: Some("ssh-ed25519 AAAA me@here".to_owned()),
+    };
+    let wanted = desired(&spec(text), &inputs, &observed.surroundings).expect("it is possible");
+    diff(&wanted, &observed.live)
+}
+
+/// Carries out a change set to its end.
+pub async fn carry_out(set: &ChangeSet, cloud: &Arc<FakeCloud>) {
+    let (events, _told) = mpsc::unbounded_channel();
+    let (_stop, stopped) = watch::channel(false);
+    let graph = steps(set);
+    let calls: usize = set.changes.iter().map(|change| change.calls.len()).sum();
+    assert_eq!(graph.steps.len(), calls, "no step is lost to a circle");
+    let outcome = execute(Arc::clone(cloud), &graph, Ids::new(), events, stopped).await;
+    assert!(outcome.is_complete(), "{outcome:#?}");
+}
+
+/// A cloud in which this plan file is live.
+pub async fn live(text: &str) -> Arc<FakeCloud> {
+    let cloud = Arc::new(FakeCloud::new("day19"));
+    carry_out(&plan(text, &cloud), &cloud).await;
+    cloud
+}
+
+fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
+    let mut out = String::new();
+    for change in &set.changes {
+        let _ = writeln!(
+            out,
+            "{:?} {} {}: {}",
+            change.action, change.address, change.name, change.reason
+        );
+        for field in &change.fields {
+            let _ = writeln!(out, "    {}: {} -> {}", field.path, field.before, field.after);
+        }
+    }
+    for refusal in &set.refusals {
+        let _ = writeln!(
+            out,
+            "REFUSED {} {}: {}\n    {}",
+            refusal.address, refusal.path, refusal.message, refusal.hint
+        );
+    }
+    for note in &set.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    for step in &graph.steps {
+        let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
+        let operation = if step.call.operation().is_empty() {
+            "(wait)"
+        } else {
+            step.call.operation()
+        };
+        let _ = writeln!(
+            out,
+            "{:>2} {operation} {} after [{}]: {}",
+            step.id,
+            step.address,
+            needs.join(" "),
+            step.reason
+        );
+        if let Some(wait) = &step.wait {
+            let _ = writeln!(out, "     until {wait:?}");
+        }
+    }
+    out
+}
+
+fn with_calls(set: &ChangeSet) -> String {
+    let graph = steps(set);
+    let mut out = describe(set, &graph);
+    for step in &graph.steps {
+        let _ = writeln!(out, "\n{} = {:#?}", step.id, step.call);
+    }
+    out
+}
+
+#[test]
+fn quickstart_from_nothing() {
+    let cloud = FakeCloud::new("day19");
+    expect_file!["../golden/quickstart-from-nothing.txt"].assert_eq(&with_calls(&plan(QUICKSTART, &cloud)));
+}
+
+/// Applies the quickstart with `before` in it, and then with `after` instead: the plan is held against its golden
+/// file, and carried out until nothing differs.
+async fn update(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
+    let edit = |edits: &[(&str, &str)]| {
+        edits.iter().fold(QUICKSTART.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from:?} is not in the plan file");
+            text.replace(from, to)
+        })
+    };
+    let cloud = live(&edit(before)).await;
+    assert!(
+        plan(&edit(before), &cloud).changes.is_empty(),
+        "applied, nothing differs"
+    );
+    let set = plan(&edit(after), &cloud);
+    expect_file![format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"))]
+        .assert_eq(&describe(&set, &steps(&set)));
+    if set.refusals.is_empty() {
+        carry_out(&set, &cloud).await;
+        let left = plan(&edit(after), &cloud);
+        assert!(left.changes.is_empty(), "once applied, nothing differs: {left:#?}");
+    }
+}
+
+const SNAPSHOTS: &str = "  snapshot_retention_days: 0\n";
+
+#[tokio::test(start_paused = true)]
+async fn nothing_changes_without_a_change() {
+    update("no-change", &[], &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_out() {
+    update(
+        "scale-out",
+        &[],
+        &[
+            ("shards: 3", "shards: 5"),
+            ("replicas_per_shard: 2", "replicas_per_shard: 3"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_in() {
+    update(
+        "scale-in",
+        &[],
+        &[
+            ("shards: 3", "shards: 2"),
+            ("replicas_per_shard: 2", "replicas_per_shard: 1"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_to_none_and_multi_az_off() {
+    let none = [
+        ("replicas_per_shard: 2", "replicas_per_shard: 0"),
+        ("multi_az: true", "multi_az: false"),
+    ];
+    update("replicas-to-none", &[], &none).await;
+    update("replicas-from-none", &none, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_in_place() {
+    let after = "  snapshot_retention_days: 7\n  snapshot_window: 03:00-04:00\n  \
+                 maintenance_window: sun:06:00-sun:07:00\n  description: Sessions\n  \
+                 notification_topic_arn: arn:aws:sns:us-east-1:000000000000:cache\n  auto_minor_version_upgrade: false\n";
+    update(
+        "settings",
+        &[],
+        &[
+            (SNAPSHOTS, after),
+            ("region: us-east-1\n", "region: us-east-1\ntags:\n  team: cache\n"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_come_change_and_go() {
+    let some = [(
+        SNAPSHOTS,
+        "  snapshot_retention_days: 0\n  parameters:\n    maxmemory-policy: allkeys-lru\n    timeout: 60\n",
+    )];
+    let other = [(
+        SNAPSHOTS,
+        "  snapshot_retention_days: 0\n  parameters:\n    maxmemory-policy: noeviction\n",
+    )];
+    update("parameters-come", &[], &some).await;
+    update("parameters-change", &some, &other).await;
+    update("parameters-go", &some, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn upgrading_the_engine_takes_the_parameter_group_along() {
+    let parameters = "  snapshot_retention_days: 0\n  parameters:\n    timeout: 60\n";
+    let old = [
+        (SNAPSHOTS, parameters),
+        ("engine_version: \"7.1\"", "engine_version: \"6.2\""),
+    ];
+    let new = [(SNAPSHOTS, parameters)];
+    update("upgrade-with-parameters", &old, &new).await;
+    update(
+        "upgrade",
+        &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")],
+        &[],
+    )
+    .await;
+    let valkey = [
+        ("engine: redis", "engine: valkey"),
+        ("engine_version: \"7.1\"", "engine_version: \"8.0\""),
+    ];
+    update("redis-to-valkey", &[], &valkey).await;
+    update("valkey-to-redis", &valkey, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn downgrading_is_refused() {
+    update(
+        "downgrade",
+        &[],
+        &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_fixed_at_creation_is_refused() {
+    update("port", &[], &[("port: 6379", "port: 6380")]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_host_may_be_replaced() {
+    update(
+        "instance-type",
+        &[],
+        &[("instance_type: t2.micro", "instance_type: t3.small")],
+    )
+    .await;
+    let key = [(
+        "instance_type: t2.micro",
+        "instance_type: t2.micro\n  key_pair: {public_key_file: id.pub}",
+    )];
+    update("key-pair", &[], &key).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_host_that_is_left_out_goes() {
+    let client = "client:                        # the EC2 host that redis-cli runs on\n  instance_type: t2.micro\n";
+    update(
+        "client-goes",
+        &[],
+        &[
+            (client, ""),
+            (SNAPSHOTS, "  snapshot_retention_days: 0\n  allow_from: [10.0.0.0/8]\n"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_reach_it_changes_in_place() {
+    let after = [(
+        "instance_type: t2.micro",
+        "instance_type: t2.micro\n  ssh_from: [198.51.100.0/24]",
+    )];
+    update("ssh-from", &[], &after).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_others_have_added_are_taken_away() {
+    let cloud = live(QUICKSTART).await;
+    let world = LiveRule {
+        protocol: "tcp".to_owned(),
+        from_port: Some(6379),
+        to_port: Some(6379),
+        source: LiveSource::Cidr("0.0.0.0/0".to_owned()),
+    };
+    cloud.change(|observed| {
+        observed.live.cluster_group.as_mut().unwrap().ingress.insert(world);
+    });
+    let set = plan(QUICKSTART, &cloud);
+    expect_file!["../golden/foreign-rule.txt"].assert_eq(&describe(&set, &steps(&set)));
+    carry_out(&set, &cloud).await;
+    assert!(plan(QUICKSTART, &cloud).changes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_drift_of_a_single_node_is_seen() {
+    let cloud = live(QUICKSTART).await;
+    cloud.change(|observed| {
+        let group = observed.live.replication_group.as_mut().unwrap();
+        group.members[7].group_ids = std::collections::BTreeSet::from(["sg-other".to_owned()]);
+    });
+    let set = plan(QUICKSTART, &cloud);
+    assert_eq!(set.changes.len(), 1);
+    assert_eq!(set.changes[0].fields[0].path, "security_groups");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cloud_does_not_tell_is_no_difference() {
+    let cloud = live(QUICKSTART).await;
+    cloud.change(|observed| {
+        let group = observed.live.replication_group.as_mut().unwrap();
+        group.members.clear();
+        group.description = None;
+        group.multi_az = None;
+        group.tags = None;
+        group.ownership = Ownership::Unknown;
+    });
+    assert!(plan(QUICKSTART, &cloud).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_is_waited_for_and_not_compared() {
+    for status in ["creating", "modifying", "snapshotting"] {
+        let cloud = live(QUICKSTART).await;
+        cloud.change(|observed| observed.live.replication_group.as_mut().unwrap().status = status.to_owned());
+        let set = plan(&QUICKSTART.replace("shards: 3", "shards: 4"), &cloud);
+        assert!(set.is_empty() && set.changes.len() == 1, "{set:#?}");
+        assert!(set.changes[0].reason.contains(status), "{set:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_failed_or_is_going_is_refused() {
+    for status in ["create-failed", "deleting"] {
+        let cloud = live(QUICKSTART).await;
+        cloud.change(|observed| observed.live.replication_group.as_mut().unwrap().status = status.to_owned());
+        let set = plan(QUICKSTART, &cloud);
+        assert!(set.changes.is_empty() && set.refusals.len() == 1, "{set:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_never_touched() {
+    let cloud = live(QUICKSTART).await;
+    cloud.change(|observed| {
+        let live = &mut observed.live;
+        live.key_pair.as_mut().unwrap().ownership = Ownership::Foreign;
+        live.client_group.as_mut().unwrap().ownership = Ownership::Foreign;
+        live.cluster_group.as_mut().unwrap().ownership = Ownership::Foreign;
+        live.subnet_group.as_mut().unwrap().ownership = Ownership::Foreign;
+        live.replication_group.as_mut().unwrap().ownership = Ownership::Foreign;
+    });
+    let set = plan(QUICKSTART, &cloud);
+    assert_eq!(set.refusals.len(), 5, "{set:#?}");
+    let mut going = cloud.observed().live;
+    going.instances.clear();
+    let set = teardown(&Names::new("day19"), &going);
+    assert!(set.changes.is_empty(), "{set:#?}");
+    assert_eq!(set.notes.len(), 5, "{set:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn teardown_of_the_whole_stack() {
+    let cloud = live(&QUICKSTART.replace(SNAPSHOTS, "  parameters:\n    timeout: 60\n")).await;
+    let set = teardown(&Names::new("day19"), &cloud.observed().live);
+    expect_file!["../golden/teardown.txt"].assert_eq(&describe(&set, &steps(&set)));
+    carry_out(&set, &cloud).await;
+    assert_eq!(cloud.observed().live, shardform::observed::Live::default());
+}
+
+/// Whatever half of a stack there is: it can be completed, and it can be torn down.
+#[tokio::test(start_paused = true)]
+async fn every_half_of_a_stack_converges() {
+    let text = QUICKSTART.replace(SNAPSHOTS, "  parameters:\n    timeout: 60\n");
+    for half in 0u32..128 {
+        for tear_down in [false, true] {
+            let cloud = live(&text).await;
+            cloud.change(|observed| {
+                let live = &mut observed.live;
+                let gone = |bit: u32| half & (1 << bit) != 0;
+                if gone(0) {
+                    live.replication_group = None;
+                }
+                if gone(1) {
+                    live.instances.clear();
+                }
+                if gone(2) {
+                    live.key_pair = None;
+                }
+                // What is in use can't be gone.
+                if gone(3) && live.replication_group.is_none() {
+                    live.cluster_group = None;
+                }
+                if gone(4) && live.instances.is_empty() && live.cluster_group.is_none() {
+                    live.client_group = None;
+                }
+                if gone(5) && live.replication_group.is_none() {
+                    live.subnet_group = None;
+                }
+                if gone(6) && live.replication_group.is_none() {
+                    live.parameter_groups.clear();
+                }
+            });
+            if tear_down {
+                carry_out(&teardown(&Names::new("day19"), &cloud.observed().live), &cloud).await;
+                assert_eq!(
+                    cloud.observed().live,
+                    shardform::observed::Live::default(),
+                    "half {half:b}"
+                );
+            } else {
+                carry_out(&plan(&text, &cloud), &cloud).await;
+                assert!(plan(&text, &cloud).changes.is_empty(), "half {half:b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_surroundings_lack_is_said_before_any_call() {
+    let mut around = crate::fake_cloud::surroundings();
+    around.subnets.truncate(1);
+    around.ec2_instance_connect = None;
+    around.image_id = None;
+    around
+        .engine_versions
+        .as_mut()
+        .unwrap()
+        .retain(|version| version.family != "redis7");
+    let problems = desired(&spec(QUICKSTART), &Inputs::default(), &around).unwrap_err();
+    let told: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{}: {problem}", problem.path))
+        .collect();
+    expect_test::expect![[r#"
+    "#]]
+    .assert_eq(&told.join("\n"));
+}
