@@ -8,6 +8,8 @@ mod read;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+pub(crate) use read::fields::TABLES;
 pub use read::{Located, PlanFile, Problem, ReadOptions, read};
 
 /// A plan file's content.
