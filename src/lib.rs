@@ -13,6 +13,7 @@
 
 pub mod resource;
 pub mod spec;
+pub mod templates;
 
 pub mod call;
 pub mod desired;
