@@ -94,7 +94,7 @@ mod tests {
 
     /// No example in a comment is wrong: each is read in its place.
     #[test]
-    fn templates_are_right_where_it_is_commented_out() {
+    fn examples_in_comments_are_right() {
         let options = ReadOptions { variable: &|_| None };
         for template in TEMPLATES {
             let text = template.render("day19");
