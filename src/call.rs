@@ -20,6 +20,22 @@ pub enum GroupRef {
     Of(Address),
 }
 
+impl GroupRef {
+    /// The address, while the id isn't known.
+    fn address(&self) -> Option<Address> {
+        match self {
+            GroupRef::Known(_) => None,
+            GroupRef::Of(address) => Some(*address),
+        }
+    }
+
+    fn resolve(&mut self, known: &impl Fn(Address) -> Option<String>) {
+        if let Some(id) = self.address().and_then(known) {
+            *self = GroupRef::Known(id);
+        }
+    }
+}
+
 /// An ingress rule on TCP with one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
@@ -401,12 +417,34 @@ impl Call {
             Call::ModifyReplicationGroup(modify) => modify.groups.iter().flatten().collect(),
             _ => Vec::new(),
         };
-        refs.into_iter()
-            .filter_map(|group| match group {
-                GroupRef::Of(address) => Some(*address),
-                GroupRef::Known(_) => None,
-            })
-            .collect()
+        refs.into_iter().filter_map(|group| group.address()).collect()
+    }
+
+    /// Puts the ids of groups that are known in the place of their addresses.
+    pub fn resolve_groups(&mut self, known: impl Fn(Address) -> Option<String>) {
+        match self {
+            Call::AuthorizeIngress(group, rules) => {
+                group.resolve(&known);
+                // Rules are kept sorted, so they are taken out and put back.
+                let resolved = std::mem::take(rules).into_iter().map(|mut rule| {
+                    if let Source::Group(group) = &mut rule.source {
+                        group.resolve(&known);
+                    }
+                    rule
+                });
+                *rules = resolved.collect();
+            }
+            Call::RunInstance(instance) => instance.group.resolve(&known),
+            Call::CreateReplicationGroup(group) => group.groups.iter_mut().for_each(|group| group.resolve(&known)),
+            Call::ModifyReplicationGroup(modify) => {
+                modify
+                    .groups
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|group| group.resolve(&known));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -495,7 +495,7 @@ pub(super) fn push_update(
         return;
     }
     let paths: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-    let reason = format!("{} can be changed in place", paths.join(", "));
+    let reason = format!("changes in place: {}", paths.join(", "));
     set.changes.push(Change {
         address,
         name,

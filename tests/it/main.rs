@@ -1,5 +1,6 @@
 //! All integration tests, in one crate: one link, one binary.
 
+mod architecture;
 mod executing;
 mod fake_cloud;
 mod planning;

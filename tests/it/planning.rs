@@ -450,6 +450,9 @@ fn what_the_surroundings_lack_is_said_before_any_call() {
         .map(|problem| format!("{}: {problem}", problem.path))
         .collect();
     expect_test::expect![[r#"
-    "#]]
+        cluster.engine_version: redis 7.1 is not offered in this region
+        client.ssh_from: this region has no managed prefix list of EC2 Instance Connect
+        client.ami: the newest Amazon Linux image for t2.micro could not be found
+        cluster.multi_az: Multi-AZ needs subnets in two zones or more; all of these are in us-east-1a"#]]
     .assert_eq(&told.join("\n"));
 }

@@ -125,10 +125,16 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
     edits.field("shards", now, then);
     let id = wanted.id.clone();
     if then > now {
-        let call = Call::AddShards(id.clone(), shards_out(desired, found));
-        edits
-            .scale
-            .push(Planned::waiting(call, settled(&id), "more shards; slots move online"));
+        let shards = shards_out(desired, found);
+        let reason = format!(
+            "more shards: {}; slots move online",
+            shard_texts(&shards[now.min(shards.len())..])
+        );
+        edits.scale.push(Planned::waiting(
+            Call::AddShards(id.clone(), shards),
+            settled(&id),
+            reason,
+        ));
         return;
     }
     // Who goes is taken from what is live: by hand, those that the plan file lists no longer; else the last ones.
@@ -142,7 +148,7 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
         .map(|group| group.id.clone())
         .collect();
     let reason = format!(
-        "fewer shards: {} go, and their slots move online to the others",
+        "fewer shards: {} go; their slots move online to the others",
         gone.join(", ")
     );
     let count = u32::try_from(then).unwrap_or(u32::MAX);
@@ -151,6 +157,15 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
         settled(&id),
         reason,
     ));
+}
+
+/// Shards with their zones, as `0004 (us-east-1a us-east-1b)`.
+fn shard_texts(shards: &[ShardZones]) -> String {
+    let texts: Vec<String> = shards
+        .iter()
+        .map(|shard| format!("{} ({})", shard.node_group_id, shard.zones.join(" ")))
+        .collect();
+    texts.join(", ")
 }
 
 /// Zones of all shards after scaling out: those that are there as they are, the new ones as planned or spread on.
