@@ -1,0 +1,280 @@
+//! One cluster's supervisor: looks, decides what is next, has it done, and reports; again and again.
+//!
+//! Knows the order of things only. What is next is decided in `topology`; how it is done, in `form` and `crew`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::Shared;
+use super::crew::Crew;
+use super::endpoint::Endpoint;
+use super::engine;
+use super::form::{Pace, perform};
+use super::parameters;
+use super::topology::{self, Action, Next};
+use crate::node::wanted::{ClusterKey, ClusterReport, NodeReport, WantedCluster};
+
+/// Between two looks while there is something to do or to wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(25);
+/// Between two looks while all is as it should be; a process that ends is noticed at once all the same.
+const CALM_PAUSE: Duration = Duration::from_millis(500);
+/// After something failed that may mend (an engine is installed, an address becomes free).
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the nodes may fail to agree on one point before people are told which.
+const STUCK_AFTER: Duration = Duration::from_secs(90);
+
+/// What a cluster's supervisor is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Make it so, and keep it so.
+    Keep(WantedCluster),
+    /// End it, and remove its files.
+    Remove,
+    /// End its processes with all kept, as the server ends.
+    StandDown,
+}
+
+/// One cluster's supervisor.
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    key: ClusterKey,
+    folder: PathBuf,
+    orders: watch::Receiver<Order>,
+    wake: Arc<Notify>,
+    endpoint: Option<Endpoint>,
+    pace: Pace,
+    report: ClusterReport,
+    /// What it waits for, and since when.
+    waiting: Option<(String, Instant)>,
+    engine_noted: bool,
+}
+
+impl Supervisor {
+    /// For the cluster `key`, whose files are in `folder`.
+    pub fn new(shared: Arc<Shared>, key: ClusterKey, folder: PathBuf, orders: watch::Receiver<Order>) -> Self {
+        Supervisor {
+            shared,
+            key,
+            folder,
+            orders,
+            wake: Arc::default(),
+            endpoint: None,
+            pace: Pace::default(),
+            report: ClusterReport::default(),
+            waiting: None,
+            engine_noted: false,
+        }
+    }
+
+    /// Works until the cluster is removed or stood down; answers with its key.
+    pub async fn run(mut self) -> ClusterKey {
+        let mut crew = loop {
+            match Crew::muster(self.shared.clone(), self.folder.clone(), self.wake.clone()).await {
+                Ok(crew) => break crew,
+                Err(error) => self.fail(error.to_string()),
+            }
+            if *self.orders.borrow() == Order::StandDown {
+                return self.key;
+            }
+            self.pause(FAILURE_PAUSE).await;
+        };
+        loop {
+            let order = self.orders.borrow_and_update().clone();
+            let pause = match order {
+                Order::Keep(wanted) => self.keep(&mut crew, &wanted).await,
+                Order::StandDown => {
+                    crew.stand_down().await;
+                    return self.key;
+                }
+                Order::Remove => match self.remove(&mut crew).await {
+                    Ok(()) => return self.key,
+                    Err(reason) => {
+                        self.fail(reason);
+                        FAILURE_PAUSE
+                    }
+                },
+            };
+            self.pause(pause).await;
+        }
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        tokio::select! {
+            _ = self.orders.changed() => {}
+            () = self.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    async fn remove(&mut self, crew: &mut Crew) -> Result<(), String> {
+        if let Some(address) = self.endpoint.take().map(|endpoint| endpoint.address()).or(crew.memory.endpoint.take()) {
+            self.shared.book.release(endpoint_place(address));
+        }
+        crew.disband().await
+    }
+
+    async fn keep(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Duration {
+        match self.advance(crew, wanted).await {
+            Ok(calm) => {
+                self.report.failure = self.stuck();
+                self.publish(crew, wanted);
+                if calm { CALM_PAUSE } else { BUSY_PAUSE }
+            }
+            Err(reason) => {
+                self.publish(crew, wanted);
+                self.fail(reason);
+                FAILURE_PAUSE
+            }
+        }
+    }
+
+    /// One look and what follows from it; true when all is as it is wanted.
+    async fn advance(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<bool, String> {
+        let engine = engine::find(&self.shared.engine, wanted.engine, &self.shared.search_path);
+        let engine = engine.map_err(|error| error.to_string())?;
+        if !std::mem::replace(&mut self.engine_noted, true) && engine.stands_in_for(wanted.engine) {
+            let (id, kind) = (&self.key.replication_group_id, wanted.engine);
+            self.shared.log.line(format!("cluster {id} asks for {kind:?}; {} stands in for it", engine.name()));
+        }
+        let looked = crew.keep_running(wanted, &engine).await;
+        crew.look().await;
+        // A node that fails to start is no reason to leave the others alone: the failure is told at the end.
+        self.open_endpoint(crew, wanted).await?;
+        self.set_all(crew, wanted).await;
+        let next = topology::next(&wanted.shards, crew.members());
+        let calm = next == Next::Reached;
+        self.follow(crew, wanted, next).await?;
+        looked.map(|()| calm)
+    }
+
+    async fn follow(&mut self, crew: &mut Crew, wanted: &WantedCluster, next: Next) -> Result<(), String> {
+        match next {
+            Next::Do(actions) => {
+                self.waiting = None;
+                self.act(crew, actions).await
+            }
+            Next::Wait(reason) => {
+                if self.waiting.as_ref().is_none_or(|(known, _)| *known != reason) {
+                    self.waiting = Some((reason, Instant::now()));
+                }
+                Ok(())
+            }
+            Next::Reached => {
+                self.waiting = None;
+                if self.report.reached == wanted.generation {
+                    return Ok(());
+                }
+                if !crew.memory.formed {
+                    crew.memory.formed = true;
+                    self.set_all(crew, wanted).await;
+                }
+                crew.remember()?;
+                self.report.reached = wanted.generation;
+                let id = &self.key.replication_group_id;
+                self.shared.log.line(format!("cluster {id} has reached generation {}", wanted.generation));
+                Ok(())
+            }
+        }
+    }
+
+    async fn act(&mut self, crew: &mut Crew, actions: Vec<Action>) -> Result<(), String> {
+        let leaving: Vec<String> = actions.iter().filter_map(|action| match action {
+            Action::Remove { member } => Some(member.clone()),
+            _ => None,
+        }).collect();
+        for refusal in perform(actions, crew.members(), &crew.links(), &mut self.pace).await {
+            self.shared.log.line(format!("cluster {}: {refusal}", self.key.replication_group_id));
+        }
+        for member in leaving {
+            crew.dismiss(&member).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_all(&self, crew: &mut Crew, wanted: &WantedCluster) {
+        let mut settings = crew.own_settings();
+        settings.extend(parameters::settings(&wanted.parameters));
+        crew.set(&settings).await;
+    }
+
+    async fn open_endpoint(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<(), String> {
+        if self.endpoint.is_some() {
+            return Ok(());
+        }
+        if let Some(address) = crew.memory.endpoint {
+            self.shared.book.take(endpoint_place(address));
+            if let Ok(endpoint) = Endpoint::open(address).await {
+                self.endpoint = Some(endpoint);
+                return Ok(());
+            }
+            self.shared.book.release(endpoint_place(address));
+        }
+        let address = self.shared.book.place_for_endpoint(wanted.port).map_err(|error| error.to_string())?;
+        match Endpoint::open(address).await {
+            Ok(endpoint) => self.endpoint = Some(endpoint),
+            // Another was faster; the next look finds the next address.
+            Err(error) => self.shared.log.line(format!("the endpoint {address} can't be opened: {error}")),
+        }
+        crew.memory.endpoint = Some(address);
+        crew.remember()
+    }
+
+    fn stuck(&self) -> Option<String> {
+        let (reason, since) = self.waiting.as_ref()?;
+        let waited = since.elapsed();
+        (waited > STUCK_AFTER).then(|| format!("the nodes have not agreed for {} s: {reason}", waited.as_secs()))
+    }
+
+    fn fail(&mut self, reason: String) {
+        if self.report.failure.as_ref() != Some(&reason) {
+            self.shared.log.line(format!("cluster {}: {reason}", self.key.replication_group_id));
+        }
+        self.report.failure = Some(reason);
+        self.shared.publish(&self.key, Some(self.report.clone()));
+    }
+
+    fn publish(&mut self, crew: &Crew, wanted: &WantedCluster) {
+        self.report.nodes = node_reports(crew, wanted);
+        if let Some(endpoint) = &self.endpoint {
+            let mut nodes: Vec<_> = self.report.nodes.values().filter(|node| crew_answers(node)).collect();
+            nodes.sort_by_key(|node| !node.primary);
+            endpoint.set_nodes(nodes.iter().map(|node| node.address).collect());
+            self.report.endpoint = Some(endpoint.address());
+        }
+        self.shared.publish(&self.key, Some(self.report.clone()));
+    }
+}
+
+fn crew_answers(node: &NodeReport) -> bool {
+    node.ready
+}
+
+/// An endpoint has one port only.
+fn endpoint_place(address: std::net::SocketAddr) -> super::address::Place {
+    super::address::Place { address, bus_port: address.port() }
+}
+
+/// Ready is a node that answers, whose own view is of a working cluster, that no other takes for failing, and that,
+/// as a replica, is in step.
+fn node_reports(crew: &Crew, wanted: &WantedCluster) -> BTreeMap<String, NodeReport> {
+    let mut reports = BTreeMap::new();
+    for node in wanted.shards.iter().flat_map(|shard| &shard.nodes) {
+        let Some(memory) = crew.memory.nodes.get(&node.id) else { continue };
+        let member = crew.members().get(&node.id);
+        let said = member.and_then(|member| member.said.as_ref()).filter(|_| crew.is_running(&node.id));
+        let me = said.and_then(|said| said.view.myself());
+        let primary = me.is_some_and(|me| me.primary);
+        let suspected = member.is_some_and(|member| {
+            let others = crew.members().values().filter_map(|other| other.said.as_ref());
+            others.filter_map(|said| said.view.get(&member.node_id)).any(|seen| seen.failing)
+        });
+        let in_step = said.is_some_and(|said| said.cluster_ok && (primary || said.in_step));
+        let report = NodeReport { address: memory.address, ready: in_step && !suspected, primary };
+        reports.insert(node.id.clone(), report);
+    }
+    reports
+}

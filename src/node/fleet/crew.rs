@@ -1,0 +1,397 @@
+//! The processes of one cluster: brings them up, notices what happens to them, asks them, and ends them.
+//!
+//! Knows places, processes and connections, and remembers them across runs of the server. Must not know how a cluster
+//! is formed; that follows from what the nodes say, in `topology`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::Shared;
+use super::engine::Engine;
+use super::form::{Links, take_over};
+use super::memory::{Memory, NodeMemory};
+use super::process::{self, Process, Site};
+use super::recovery::{Recovery, recovery};
+use super::resp::{Answer, Link};
+use super::topology::{Member, Members, Said};
+use crate::node::store::StoreError;
+use crate::node::wanted::WantedCluster;
+
+/// How long a node may take to end before it is killed.
+const END_GRACE: Duration = Duration::from_secs(3);
+/// How long a node may take to write its data at the server's end.
+const SAVE_GRACE: Duration = Duration::from_secs(8);
+/// Starts in a row that may fail before people are told.
+const STARTS_BEFORE_FAILURE: u32 = 3;
+/// `cluster-node-timeout` in milliseconds while a cluster is made: every greeting and every view comes sooner, and
+/// there is nothing yet that a false alarm could harm.
+const FORMING_NODE_TIMEOUT_MS: u64 = 500;
+
+/// One cluster's processes.
+#[derive(Debug)]
+pub struct Crew {
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    /// What outlives the server.
+    pub memory: Memory,
+    running: BTreeMap<String, Running>,
+    members: Members,
+    wake: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    link: Link,
+    /// Whether this process has answered.
+    answered: bool,
+    /// When its end was noticed.
+    dead_since: Option<Instant>,
+    /// Not started again before.
+    next_start: Instant,
+    /// Starts in a row that never answered.
+    failed_starts: u32,
+    /// When a takeover from it was last asked for.
+    taken_over: Option<Instant>,
+    /// Settings that it has been given.
+    settings: Vec<(String, String)>,
+}
+
+impl Crew {
+    /// The crew of the cluster whose files are in `folder`, with the nodes that still run from an earlier run of the
+    /// server. `wake` is notified when a process ends.
+    pub async fn muster(shared: Arc<Shared>, folder: PathBuf, wake: Arc<Notify>) -> Result<Crew, StoreError> {
+        let memory = Memory::load(&folder)?;
+        let mut crew = Crew { shared, folder, memory, running: BTreeMap::new(), members: Members::new(), wake };
+        for (name, node) in crew.memory.nodes.clone() {
+            crew.shared.book.take(node.place());
+            if let Some(pid) = crew.survivor(&name, &node).await {
+                crew.shared.log.line(format!("node {name} still runs as process {pid}"));
+                let process = Process::adopt(pid, &crew.node_folder(&name), crew.wake.clone());
+                crew.running.insert(name, Running::new(process, &node, 0));
+            }
+        }
+        Ok(crew)
+    }
+
+    /// The process id of a node that outlived its server; what is ours but does not answer as it should is ended.
+    async fn survivor(&self, name: &str, node: &NodeMemory) -> Option<u32> {
+        let folder = self.node_folder(name);
+        if let Ok(answer) = Link::new(node.address).said().await {
+            let pid = answer.pid.or_else(|| process::noted_pid(&folder))?;
+            if Some(&answer.node_id) == node.node_id.as_ref() && process::is_ours(pid, &folder) {
+                return Some(pid);
+            }
+        }
+        let pid = process::noted_pid(&folder).filter(|pid| process::can_tell_folders() && process::is_ours(*pid, &folder))?;
+        self.shared.log.line(format!("node {name} (process {pid}) does not answer as it should: it is started anew"));
+        Process::adopt(pid, &folder, self.wake.clone()).end(END_GRACE).await;
+        None
+    }
+
+    fn node_folder(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Starts what is wanted and does not run, and what has died; an error is in words for people.
+    pub async fn keep_running(&mut self, wanted: &WantedCluster, engine: &Engine) -> Result<(), String> {
+        for node in wanted.shards.iter().flat_map(|shard| &shard.nodes) {
+            if !self.memory.nodes.contains_key(&node.id) {
+                let place = self.shared.book.place_for_node(wanted.port, &node.zone).map_err(|error| error.to_string())?;
+                let entry = NodeMemory { address: place.address, bus_port: place.bus_port, node_id: None };
+                self.memory.nodes.insert(node.id.clone(), entry);
+            }
+        }
+        self.remember()?;
+        for (name, node) in self.memory.nodes.clone() {
+            match self.running.get(&name).map(|running| running.process.has_ended()) {
+                None => self.start(&name, &node, engine, 0)?,
+                Some(true) => self.bring_back(&name, &node, wanted, engine).await?,
+                Some(false) => {}
+            }
+        }
+        let failing = |running: &Running| !running.answered && running.failed_starts >= STARTS_BEFORE_FAILURE;
+        match self.running.iter().find(|(_, running)| failing(running)) {
+            Some((name, _)) => Err(self.start_failure(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn start_failure(&self, name: &str) -> String {
+        let lines = process::last_lines(&self.node_folder(name), 4);
+        format!("node {name} does not start; the last that it wrote:\n{lines}")
+    }
+
+    fn start(&mut self, name: &str, node: &NodeMemory, engine: &Engine, failed_starts: u32) -> Result<(), String> {
+        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let site = Site { folder: self.node_folder(name), place: node.place(), node_timeout_ms: timeout };
+        let process = Process::start(&site, engine, self.wake.clone());
+        let process = process.map_err(|error| format!("{} can't be started: {error}", engine.program.display()))?;
+        self.shared.log.line(format!("node {name} started at {} as process {}", node.address, process.pid()));
+        self.running.insert(name.to_owned(), Running::new(process, node, failed_starts));
+        Ok(())
+    }
+
+    async fn bring_back(
+        &mut self,
+        name: &str,
+        node: &NodeMemory,
+        wanted: &WantedCluster,
+        engine: &Engine,
+    ) -> Result<(), String> {
+        let now = Instant::now();
+        let folder = self.node_folder(name);
+        let Some(running) = self.running.get_mut(name) else { return Ok(()) };
+        if running.dead_since.is_none() {
+            running.dead_since = Some(now);
+            let last = process::last_lines(&folder, 1);
+            self.shared.log.line(format!("node {name} (process {}) has ended; its last line: {last}", running.process.pid()));
+            if !running.answered {
+                running.failed_starts += 1;
+                running.next_start = now + Duration::from_millis(50 << running.failed_starts.min(6));
+                return self.learn_from_failure(name, node, wanted);
+            }
+        }
+        if now < running.next_start {
+            return Ok(());
+        }
+        let dead_for = now - running.dead_since.unwrap_or(now);
+        match recovery(name, &self.members, self.shared.node_timeout, dead_for) {
+            Recovery::Wait => {}
+            Recovery::Restart => {
+                let failed_starts = running.failed_starts;
+                self.start(name, node, engine, failed_starts)?;
+            }
+            Recovery::TakeOver(heir) => {
+                // It shows in the next look; asked for again only after it must have shown.
+                if running.taken_over.is_none_or(|at| now - at > self.shared.node_timeout) {
+                    running.taken_over = Some(now);
+                    self.shared.log.line(format!("{heir} takes over from {name}"));
+                    if let Some(heir) = self.running.get(&heir) {
+                        let _ = take_over(&heir.link).await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some reasons for a failed start go away: another program took the address, or the node's own file is torn.
+    fn learn_from_failure(&mut self, name: &str, node: &NodeMemory, wanted: &WantedCluster) -> Result<(), String> {
+        let lines = process::last_lines(&self.node_folder(name), 6);
+        if lines.contains("already in use") && lines.contains("bind") || lines.contains("listening socket") {
+            let nodes = wanted.shards.iter().flat_map(|shard| &shard.nodes);
+            let zone = nodes.filter(|node| node.id == name).map(|node| node.zone.as_str()).next().unwrap_or_default();
+            let place = self.shared.book.place_for_node(wanted.port, zone).map_err(|error| error.to_string())?;
+            self.shared.book.release(node.place());
+            self.shared.log.line(format!("{} is taken: node {name} moves to {}", node.address, place.address));
+            if let Some(node) = self.memory.nodes.get_mut(name) {
+                (node.address, node.bus_port) = (place.address, place.bus_port);
+            }
+            self.remember()?;
+        }
+        if lines.contains("corrupted cluster config file") {
+            self.shared.log.line(format!("node {name} lost its cluster file: it joins as a new node"));
+            let _ = std::fs::remove_file(self.node_folder(name).join("nodes.conf"));
+        }
+        Ok(())
+    }
+
+    /// Asks every node what it says now.
+    pub async fn look(&mut self) -> &Members {
+        let mut asking = JoinSet::new();
+        for (name, running) in self.running.iter().filter(|(_, running)| !running.process.has_ended()) {
+            let (name, link, pid) = (name.clone(), running.link.clone(), running.process.pid());
+            asking.spawn(async move {
+                let answer = link.said().await.ok();
+                // Another's node at this address, while ours has yet to find out, is not ours.
+                (name, answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)))
+            });
+        }
+        let answers = asking.join_all().await;
+        let mut said: BTreeMap<String, Said> = BTreeMap::new();
+        for (name, answer) in answers.into_iter().filter_map(|(name, answer)| Some((name, answer?))) {
+            self.note_answer(&name, &answer);
+            said.insert(name, answer.said);
+        }
+        self.members.clear();
+        for (name, node) in &self.memory.nodes {
+            let Some(node_id) = node.node_id.clone() else { continue };
+            let member = Member { node_id, address: node.address, bus_port: node.bus_port, said: said.remove(name) };
+            self.members.insert(name.clone(), member);
+        }
+        &self.members
+    }
+
+    fn note_answer(&mut self, name: &str, answer: &Answer) {
+        if let Some(running) = self.running.get_mut(name) {
+            running.answered = true;
+            running.failed_starts = 0;
+        }
+        if let Some(node) = self.memory.nodes.get_mut(name) {
+            node.node_id = Some(answer.node_id.clone());
+        }
+    }
+
+    /// What was last seen.
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// Connections to the nodes.
+    pub fn links(&self) -> Links {
+        self.running.iter().map(|(name, running)| (name.clone(), running.link.clone())).collect()
+    }
+
+    /// Whether the node's process runs.
+    pub fn is_running(&self, name: &str) -> bool {
+        self.running.get(name).is_some_and(|running| !running.process.has_ended())
+    }
+
+    /// Gives every node that answers the settings that it does not have yet. What an engine does not know, it refuses,
+    /// and does without.
+    pub async fn set(&mut self, settings: &[(String, String)]) {
+        let mut setting = JoinSet::new();
+        for (name, running) in &mut self.running {
+            let answers = self.members.get(name).is_some_and(|member| member.said.is_some());
+            if !answers || running.settings == settings {
+                continue;
+            }
+            let mut pipeline = redis::pipe();
+            for (name, value) in settings.iter().filter(|setting| !running.settings.contains(setting)) {
+                pipeline.cmd("CONFIG").arg("SET").arg(name).arg(value);
+            }
+            running.settings = settings.to_vec();
+            let link = running.link.clone();
+            setting.spawn(async move {
+                let _ = link.ask_all(&mut pipeline).await;
+            });
+        }
+        setting.join_all().await;
+    }
+
+    /// The fleet's own settings for this moment of the cluster's life.
+    pub fn own_settings(&self) -> Vec<(String, String)> {
+        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let own = |name: &str, value: String| (name.to_owned(), value);
+        vec![
+            own("cluster-node-timeout", timeout.to_string()),
+            // Which node is in which shard is decided here, not by the nodes.
+            own("cluster-allow-replica-migration", "no".to_owned()),
+        ]
+    }
+
+    /// Writes down what has changed.
+    pub fn remember(&self) -> Result<(), String> {
+        self.memory.save(&self.folder).map_err(|error| error.to_string())
+    }
+
+    /// Ends one node for good, and removes its files.
+    pub async fn dismiss(&mut self, name: &str) -> Result<(), String> {
+        if let Some(running) = self.running.remove(name)
+            && !running.process.end(END_GRACE).await
+        {
+            let pid = running.process.pid();
+            self.running.insert(name.to_owned(), running);
+            return Err(format!("process {pid} of node {name} can't be ended"));
+        }
+        remove_folder(&self.node_folder(name))?;
+        if let Some(node) = self.memory.nodes.remove(name) {
+            self.shared.book.release(node.place());
+        }
+        self.members.remove(name);
+        self.shared.log.line(format!("node {name} is gone"));
+        self.remember()
+    }
+
+    /// Ends all nodes for good, side by side, and removes the cluster's files.
+    pub async fn disband(&mut self) -> Result<(), String> {
+        self.end_all().await;
+        if let Some((name, running)) = self.running.iter().find(|(_, running)| !running.process.has_ended()) {
+            return Err(format!("process {} of node {name} can't be ended", running.process.pid()));
+        }
+        self.running.clear();
+        for node in std::mem::take(&mut self.memory.nodes).into_values() {
+            self.shared.book.release(node.place());
+        }
+        remove_folder(&self.folder)?;
+        if let Some(region) = self.folder.parent() {
+            // Only the last cluster of a region takes its folder along.
+            let _ = std::fs::remove_dir(region);
+        }
+        Ok(())
+    }
+
+    async fn end_all(&mut self) {
+        let mut ending = JoinSet::new();
+        for (name, running) in std::mem::take(&mut self.running) {
+            ending.spawn(async move {
+                running.process.end(END_GRACE).await;
+                (name, running)
+            });
+        }
+        self.running.extend(ending.join_all().await);
+    }
+
+    /// Ends all nodes with their data kept. Replicas first: a primary waits for the replicas that it has, and whatever
+    /// is written until its own end is in its own file.
+    pub async fn stand_down(&mut self) {
+        let is_primary = |name: &String| {
+            let said = self.members.get(name).and_then(|member| member.said.as_ref());
+            said.and_then(|said| said.view.myself()).is_none_or(|me| me.primary)
+        };
+        let (primaries, replicas): (Vec<String>, Vec<String>) = self.running.keys().cloned().partition(is_primary);
+        for group in [replicas, primaries] {
+            let mut saving = JoinSet::new();
+            for name in group {
+                let Some(running) = self.running.remove(&name) else { continue };
+                let (folder, log) = (self.node_folder(&name), self.shared.log.clone());
+                saving.spawn(async move {
+                    let kept = running.save_and_end(&folder).await;
+                    log.line(format!("node {name} is ended, its data {}", if kept { "kept" } else { "not kept" }));
+                });
+            }
+            saving.join_all().await;
+        }
+    }
+}
+
+impl Running {
+    fn new(process: Process, node: &NodeMemory, failed_starts: u32) -> Running {
+        Running {
+            process,
+            link: Link::new(node.address),
+            answered: false,
+            dead_since: None,
+            next_start: Instant::now(),
+            failed_starts,
+            taken_over: None,
+            settings: Vec::new(),
+        }
+    }
+
+    /// True if its data is kept.
+    async fn save_and_end(&self, folder: &std::path::Path) -> bool {
+        let _ = process::forget_data(folder);
+        // Answered by the end of the connection, which is no error here.
+        let _ = self.link.patient(SAVE_GRACE).ask::<()>(&["SHUTDOWN", "SAVE"]).await;
+        if !self.process.wait(SAVE_GRACE).await {
+            self.process.end(END_GRACE).await;
+        }
+        process::keep_data(folder)
+    }
+}
+
+fn remove_folder(folder: &std::path::Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("can't remove {}: {error}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

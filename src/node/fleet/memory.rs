@@ -1,0 +1,56 @@
+//! What is remembered of a cluster from one run of the server to the next: addresses and node ids.
+//!
+//! A value and its file; must not know what is wanted.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::Place;
+use crate::node::store::{self, StoreError};
+
+/// The file in the cluster's folder.
+const FILE: &str = "cluster.json";
+
+/// What is remembered of one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Whether all its nodes have once agreed.
+    pub formed: bool,
+    /// Its configuration endpoint.
+    pub endpoint: Option<SocketAddr>,
+    /// Its nodes by member cluster id.
+    pub nodes: BTreeMap<String, NodeMemory>,
+}
+
+/// What is remembered of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeMemory {
+    /// Where it answers clients.
+    pub address: SocketAddr,
+    /// TCP port of its cluster bus.
+    pub bus_port: u16,
+    /// Its id in the cluster, once it has told it.
+    pub node_id: Option<String>,
+}
+
+impl NodeMemory {
+    /// Its address and bus port.
+    pub fn place(&self) -> Place {
+        Place { address: self.address, bus_port: self.bus_port }
+    }
+}
+
+impl Memory {
+    /// What the cluster's folder remembers; nothing if there is no such folder yet.
+    pub fn load(folder: &Path) -> Result<Memory, StoreError> {
+        Ok(store::load(&folder.join(FILE))?.unwrap_or_default())
+    }
+
+    /// Writes it down.
+    pub fn save(&self, folder: &Path) -> Result<(), StoreError> {
+        store::save(&folder.join(FILE), self)
+    }
+}

@@ -1,0 +1,222 @@
+//! The fleet: keeps real cache nodes running as the control side wants them.
+//!
+//! It meets the control side only in [`super::wanted`]: it takes `Wanted` and gives `FleetReport`. Each cluster has a
+//! supervisor of its own (`cluster`), which looks at what the nodes say, asks `topology` (pure) what is next, and has
+//! `form` and `crew` do it. Nothing is decided from memory but addresses and node ids: killed at any moment and started
+//! again, the fleet goes on from what is there.
+
+mod address;
+mod cluster;
+mod crew;
+mod endpoint;
+pub mod engine;
+mod form;
+mod memory;
+mod parameters;
+mod process;
+mod recovery;
+mod reshard;
+mod resp;
+mod slot_set;
+mod topology;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::address::AddressBook;
+use self::cluster::{Order, Supervisor};
+use self::engine::EngineChoice;
+use super::log::Log;
+use super::wanted::{ClusterKey, ClusterReport, FleetReport, Wanted};
+
+/// Name of the folder below the state folder that has a folder a region, and in it one a cluster.
+const CLUSTERS: &str = "clusters";
+
+/// What a fleet needs to know besides what is wanted.
+#[derive(Clone, Debug)]
+pub struct FleetOptions {
+    /// The server's folder, absolute and without links; the fleet's files are in `clusters` below.
+    pub state_dir: PathBuf,
+    /// Which program runs as cache nodes.
+    pub engine: EngineChoice,
+    /// Where programs are looked for, in the form of the PATH variable.
+    pub search_path: OsString,
+    /// How long a node is silent before its cluster takes it for dead; 500 ms or more. Failovers begin after it.
+    pub node_timeout: Duration,
+    /// Where the fleet tells what it does.
+    pub log: Log,
+}
+
+/// Longest a node may be silent before the others take it for dead, unless told otherwise. Long enough for a machine
+/// that is busy with a build, short enough to watch a failover.
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What all supervisors share.
+#[derive(Debug)]
+struct Shared {
+    engine: EngineChoice,
+    search_path: OsString,
+    node_timeout: Duration,
+    log: Log,
+    book: AddressBook,
+    report: watch::Sender<FleetReport>,
+}
+
+impl Shared {
+    fn node_timeout_ms(&self) -> u64 {
+        u64::try_from(self.node_timeout.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn publish(&self, key: &ClusterKey, report: Option<ClusterReport>) {
+        self.report.send_if_modified(|reports| match report {
+            Some(report) if reports.clusters.get(key) == Some(&report) => false,
+            Some(report) => {
+                reports.clusters.insert(key.clone(), report);
+                true
+            }
+            None => reports.clusters.remove(key).is_some(),
+        });
+    }
+}
+
+/// Keeps the nodes as they are wanted until `shutdown` resolves; then ends them in order, with their data kept.
+///
+/// Nothing is done before the first value is *sent* to `wanted`: the one that a channel is made with does not count, so
+/// that clusters of an earlier run are not removed before the control side has read its state.
+pub async fn run(
+    options: FleetOptions,
+    mut wanted: watch::Receiver<Wanted>,
+    report: watch::Sender<FleetReport>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let folder = options.state_dir.join(CLUSTERS);
+    let shared = Arc::new(Shared {
+        engine: options.engine,
+        search_path: options.search_path,
+        node_timeout: options.node_timeout,
+        log: options.log,
+        book: AddressBook::new(),
+        report,
+    });
+    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new() };
+    tokio::pin!(shutdown);
+    let mut started = false;
+    let mut open = true;
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            changed = wanted.changed(), if open => {
+                open = changed.is_ok();
+                let now = wanted.borrow_and_update().clone();
+                if open && !started {
+                    started = true;
+                    fleet.find_left_over(&now);
+                }
+                if open {
+                    fleet.order(&now);
+                }
+            }
+            Some(ended) = fleet.tasks.join_next() => fleet.ended(ended.ok(), &wanted.borrow()),
+        }
+    }
+    fleet.stand_down().await;
+}
+
+struct Fleet {
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    orders: BTreeMap<ClusterKey, watch::Sender<Order>>,
+    tasks: JoinSet<ClusterKey>,
+}
+
+impl Fleet {
+    fn order(&mut self, wanted: &Wanted) {
+        for (key, cluster) in &wanted.clusters {
+            let order = Order::Keep(cluster.clone());
+            match self.orders.get(key) {
+                // A supervisor that removes goes on removing; what is wanted then is looked up when it has ended.
+                Some(orders) if *orders.borrow() == Order::Remove => {}
+                Some(orders) => {
+                    orders.send_if_modified(|old| {
+                        let differs = *old != order;
+                        *old = order;
+                        differs
+                    });
+                }
+                None => self.supervise(key, order),
+            }
+        }
+        for (_, orders) in self.orders.iter().filter(|(key, _)| !wanted.clusters.contains_key(key)) {
+            orders.send_replace(Order::Remove);
+        }
+    }
+
+    fn supervise(&mut self, key: &ClusterKey, order: Order) {
+        let (Some(region), Some(id)) = (path_part(&key.region), path_part(&key.replication_group_id)) else {
+            let failure = "region and id may have letters, digits and hyphens only".to_owned();
+            let report = ClusterReport { failure: Some(failure), ..ClusterReport::default() };
+            self.shared.publish(key, (order != Order::Remove).then_some(report));
+            return;
+        };
+        let (orders, received) = watch::channel(order);
+        let folder = self.folder.join(region).join(id);
+        self.tasks.spawn(Supervisor::new(self.shared.clone(), key.clone(), folder, received).run());
+        self.orders.insert(key.clone(), orders);
+    }
+
+    /// Clusters that have files here but are not wanted: their removal was cut short.
+    fn find_left_over(&mut self, wanted: &Wanted) {
+        for region in folders_in(&self.folder) {
+            for id in folders_in(&self.folder.join(&region)) {
+                let key = ClusterKey { region: region.clone(), replication_group_id: id };
+                if !wanted.clusters.contains_key(&key) {
+                    self.supervise(&key, Order::Remove);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, key: Option<ClusterKey>, wanted: &Wanted) {
+        let Some(key) = key else { return self.shared.log.line("a supervisor has failed; restart the server") };
+        self.orders.remove(&key);
+        self.shared.publish(&key, None);
+        if let Some(cluster) = wanted.clusters.get(&key) {
+            self.supervise(&key, Order::Keep(cluster.clone()));
+        }
+    }
+
+    async fn stand_down(&mut self) {
+        for orders in self.orders.values() {
+            // A removal under way is finished: it takes no longer than standing down.
+            orders.send_if_modified(|order| {
+                let keeps = *order != Order::Remove;
+                if keeps {
+                    *order = Order::StandDown;
+                }
+                keeps
+            });
+        }
+        while self.tasks.join_next().await.is_some() {}
+        self.shared.log.line("all nodes are ended");
+    }
+}
+
+/// A name that stays below the folder it is put in: regions come from requests as they are.
+fn path_part(name: &str) -> Option<&str> {
+    let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    sound.then_some(name)
+}
+
+fn folders_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
