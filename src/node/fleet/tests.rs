@@ -90,7 +90,8 @@ impl Cloud {
 
     async fn until(&mut self, what: &str, holds: impl Fn(Option<&ClusterReport>) -> bool) -> ClusterReport {
         let key = key();
-        let found = self.report.wait_for(|report| holds(report.clusters.get(&key)));
+        let mut reports = self.report.clone();
+        let found = reports.wait_for(|report| holds(report.clusters.get(&key)));
         match tokio::time::timeout(DEADLINE, found).await {
             Ok(report) => report.unwrap().clusters.get(&key).cloned().unwrap_or_default(),
             Err(_) => {
