@@ -6,6 +6,9 @@
 
 pub mod fleet;
 pub mod log;
+pub mod program;
+pub mod serve;
+mod stand_in;
 pub mod store;
 pub mod wanted;
 
