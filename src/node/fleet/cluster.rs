@@ -240,17 +240,13 @@ impl Supervisor {
     fn publish(&mut self, crew: &Crew, wanted: &WantedCluster) {
         self.report.nodes = node_reports(crew, wanted);
         if let Some(endpoint) = &self.endpoint {
-            let mut nodes: Vec<_> = self.report.nodes.values().filter(|node| crew_answers(node)).collect();
+            let mut nodes: Vec<_> = self.report.nodes.values().filter(|node| node.ready).collect();
             nodes.sort_by_key(|node| !node.primary);
             endpoint.set_nodes(nodes.iter().map(|node| node.address).collect());
             self.report.endpoint = Some(endpoint.address());
         }
         self.shared.publish(&self.key, Some(self.report.clone()));
     }
-}
-
-fn crew_answers(node: &NodeReport) -> bool {
-    node.ready
 }
 
 /// An endpoint has one port only.

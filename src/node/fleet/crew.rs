@@ -42,6 +42,10 @@ pub struct Crew {
     running: BTreeMap<String, Running>,
     members: Members,
     wake: Arc<Notify>,
+    /// Since when nodes are missing that never ran under this server.
+    mustered: Instant,
+    /// When a takeover from a member was last asked for.
+    taken_over: BTreeMap<String, Instant>,
 }
 
 #[derive(Debug)]
@@ -56,8 +60,6 @@ struct Running {
     next_start: Instant,
     /// Starts in a row that never answered.
     failed_starts: u32,
-    /// When a takeover from it was last asked for.
-    taken_over: Option<Instant>,
     /// Settings that it has been given.
     settings: Vec<(String, String)>,
 }
@@ -67,7 +69,16 @@ impl Crew {
     /// server. `wake` is notified when a process ends.
     pub async fn muster(shared: Arc<Shared>, folder: PathBuf, wake: Arc<Notify>) -> Result<Crew, StoreError> {
         let memory = Memory::load(&folder)?;
-        let mut crew = Crew { shared, folder, memory, running: BTreeMap::new(), members: Members::new(), wake };
+        let mut crew = Crew {
+            shared,
+            folder,
+            memory,
+            running: BTreeMap::new(),
+            members: Members::new(),
+            wake,
+            mustered: Instant::now(),
+            taken_over: BTreeMap::new(),
+        };
         for (name, node) in crew.memory.nodes.clone() {
             crew.shared.book.take(node.place());
             if let Some(pid) = crew.survivor(&name, &node).await {
@@ -76,6 +87,8 @@ impl Crew {
                 crew.running.insert(name, Running::new(process, &node, 0));
             }
         }
+        // Whether a missing node may be started at once depends on what those that live hold of it.
+        crew.look().await;
         Ok(crew)
     }
 
@@ -110,7 +123,7 @@ impl Crew {
         self.remember()?;
         for (name, node) in self.memory.nodes.clone() {
             match self.running.get(&name).map(|running| running.process.has_ended()) {
-                None => self.start(&name, &node, engine, 0)?,
+                None => self.revive(&name, &node, engine, self.mustered).await?,
                 Some(true) => self.bring_back(&name, &node, wanted, engine).await?,
                 Some(false) => {}
             }
@@ -160,17 +173,23 @@ impl Crew {
         if now < running.next_start {
             return Ok(());
         }
-        let dead_for = now - running.dead_since.unwrap_or(now);
-        match recovery(name, &self.members, self.shared.node_timeout, dead_for) {
+        let dead_since = running.dead_since.unwrap_or(now);
+        self.revive(name, node, engine, dead_since).await
+    }
+
+    /// Starts a node that is not running, unless a replica is to take over from it first.
+    async fn revive(&mut self, name: &str, node: &NodeMemory, engine: &Engine, since: Instant) -> Result<(), String> {
+        match recovery(name, &self.members, self.shared.node_timeout, since.elapsed()) {
             Recovery::Wait => {}
             Recovery::Restart => {
-                let failed_starts = running.failed_starts;
+                let failed_starts = self.running.get(name).map_or(0, |running| running.failed_starts);
                 self.start(name, node, engine, failed_starts)?;
             }
             Recovery::TakeOver(heir) => {
                 // It shows in the next look; asked for again only after it must have shown.
-                if running.taken_over.is_none_or(|at| now - at > self.shared.node_timeout) {
-                    running.taken_over = Some(now);
+                let asked = self.taken_over.get(name);
+                if asked.is_none_or(|at| at.elapsed() > self.shared.node_timeout) {
+                    self.taken_over.insert(name.to_owned(), Instant::now());
                     self.shared.log.line(format!("{heir} takes over from {name}"));
                     if let Some(heir) = self.running.get(&heir) {
                         let _ = take_over(&heir.link).await;
@@ -370,7 +389,6 @@ impl Running {
             dead_since: None,
             next_start: Instant::now(),
             failed_starts,
-            taken_over: None,
             settings: Vec::new(),
         }
     }

@@ -196,14 +196,8 @@ impl Fleet {
 
     async fn stand_down(&mut self) {
         for orders in self.orders.values() {
-            // A removal under way is finished: it takes no longer than standing down.
-            orders.send_if_modified(|order| {
-                let keeps = *order != Order::Remove;
-                if keeps {
-                    *order = Order::StandDown;
-                }
-                keeps
-            });
+            // A removal under way is finished all the same, and one that can't be is found again at the next start.
+            orders.send_replace(Order::StandDown);
         }
         while self.tasks.join_next().await.is_some() {}
         self.shared.log.line("all nodes are ended");

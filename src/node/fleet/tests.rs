@@ -45,12 +45,14 @@ fn key() -> ClusterKey {
 
 impl Cloud {
     fn new(name: &str) -> Option<Cloud> {
-        let search_path = search_path()?;
-        let folder = TestFolder::new(name);
-        let mut cloud =
-            Cloud { folder, search_path, wanted: watch::channel(Wanted::default()).0, report: watch::channel(FleetReport::default()).1, running: None };
+        Some(Cloud::with(TestFolder::new(name), search_path()?))
+    }
+
+    fn with(folder: TestFolder, search_path: OsString) -> Cloud {
+        let (wanted, report) = (watch::channel(Wanted::default()).0, watch::channel(FleetReport::default()).1);
+        let mut cloud = Cloud { folder, search_path, wanted, report, running: None };
         cloud.serve();
-        Some(cloud)
+        cloud
     }
 
     fn serve(&mut self) {
@@ -372,6 +374,27 @@ async fn nodes_outlive_a_killed_server_and_are_adopted() {
 }
 
 #[tokio::test]
+async fn a_primary_that_died_while_no_server_ran_does_not_empty_its_replica() {
+    let Some(mut cloud) = Cloud::new("absent") else { return };
+    let cluster = wanted(1, 17155, 2, 1);
+    let before = cloud.form(&cluster).await;
+    Client::of(&before).write(100).await;
+    let (victim, pid) = (cloud.node_folder("test-0001-001"), cloud.pid("test-0001-001"));
+    cloud.kill_server();
+    kill(pid);
+    let deadline = Instant::now() + DEADLINE;
+    while is_ours(pid, &victim) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    cloud.serve();
+    let after = cloud.form(&cluster).await;
+    assert_eq!(primaries(&after), BTreeSet::from(["test-0001-002", "test-0002-001"]));
+    Client::of(&after).check(100).await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
     let Some(mut cloud) = Cloud::new("stop") else { return };
     let cluster = wanted(1, 17160, 3, 1);
@@ -432,8 +455,7 @@ async fn what_was_left_over_is_cleared_away() {
 async fn a_missing_engine_is_told() {
     let folder = TestFolder::new("no-engine");
     let search_path = folder.path().as_os_str().to_owned();
-    let mut cloud = Cloud { folder, search_path, wanted: watch::channel(Wanted::default()).0, report: watch::channel(FleetReport::default()).1, running: None };
-    cloud.serve();
+    let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17190, 1, 0)));
     let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
     assert!(report.failure.unwrap().starts_with("no redis-server and no valkey-server in PATH: install one"));
@@ -448,8 +470,7 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
     std::fs::write(&program, "#!/bin/sh\necho 'out of order'\nexit 3\n").unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let search_path = folder.path().as_os_str().to_owned();
-    let mut cloud = Cloud { folder, search_path, wanted: watch::channel(Wanted::default()).0, report: watch::channel(FleetReport::default()).1, running: None };
-    cloud.serve();
+    let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17195, 1, 0)));
     let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
     assert_eq!(report.failure.unwrap(), "node test-0001-001 does not start; the last that it wrote:\nout of order");
@@ -459,8 +480,7 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
 #[tokio::test]
 async fn a_name_that_leads_elsewhere_is_refused() {
     let folder = TestFolder::new("names");
-    let mut cloud = Cloud { folder, search_path: OsString::new(), wanted: watch::channel(Wanted::default()).0, report: watch::channel(FleetReport::default()).1, running: None };
-    cloud.serve();
+    let mut cloud = Cloud::with(folder, OsString::new());
     let evil = ClusterKey { region: "../..".to_owned(), ..key() };
     cloud.wanted.send_replace(Wanted { clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]) });
     let refused = cloud.report.wait_for(|report| report.clusters.contains_key(&evil));

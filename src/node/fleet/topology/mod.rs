@@ -152,10 +152,13 @@ impl<'a> Situation<'a> {
         let staying = wanted.iter().flat_map(|shard| &shard.nodes).map(|node| node.id.as_str()).collect();
         let owners = owners(members);
         let mut owned: BTreeMap<&str, SlotSet> = BTreeMap::new();
-        for (slot, owner) in (0..SLOT_COUNT).zip(&owners) {
-            if let Some(owner) = owner {
-                owned.entry(owner).or_default().insert(slot);
+        let mut slot = 0;
+        for run in owners.chunk_by(|a, b| a == b) {
+            let end = slot + run.len() as u16;
+            if let Some(owner) = run[0] {
+                (slot..end).for_each(|slot| owned.entry(owner).or_default().insert(slot));
             }
+            slot = end;
         }
         let mut situation = Situation { wanted, members, staying, owners, owned, primaries: Vec::new() };
         situation.primaries = wanted.iter().map(|shard| situation.primary_of(shard)).collect();
