@@ -85,6 +85,7 @@ pub async fn serve(
             engine: arguments.engine.clone(),
             search_path: environment.path.clone(),
             node_timeout: NODE_TIMEOUT,
+            one_address: false,
             log: log.clone(),
         };
         tokio::spawn(fleet::run(options, wanted_received, report, true_at_last(fleet_stopped)))

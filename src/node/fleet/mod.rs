@@ -52,6 +52,8 @@ pub struct FleetOptions {
     pub search_path: OsString,
     /// How long a node is silent before its cluster takes it for dead; 500 ms or more. Failovers begin after it.
     pub node_timeout: Duration,
+    /// Whether nodes share 127.0.0.1 and have a port each, even where the system has more loopback addresses.
+    pub one_address: bool,
     /// Where the fleet tells what it does.
     pub log: Log,
 }
@@ -104,7 +106,7 @@ pub async fn run(
         search_path: options.search_path,
         node_timeout: options.node_timeout,
         log: options.log,
-        book: AddressBook::new(),
+        book: AddressBook::new(options.one_address),
         report,
     });
     let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new() };

@@ -13,9 +13,11 @@ use super::topology::NodeId;
 
 /// How many slots are open at a time: enough that an empty cluster's round trips don't add up, few enough that clients
 /// are sent to and fro for little.
-const SLOTS_AT_ONCE: usize = 256;
+const SLOTS_AT_ONCE: usize = 512;
 /// How many keys one MIGRATE takes along; it blocks both nodes.
 const KEYS_AT_ONCE: usize = 100;
+/// How many MIGRATE are sent before the first is answered.
+const MIGRATES_AT_ONCE: usize = 32;
 /// Longest time that one MIGRATE may take.
 const MIGRATE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,13 +43,7 @@ impl Mover {
         let patient = self.from.patient(MIGRATE_TIMEOUT + Duration::from_secs(2));
         for batch in slots.chunks(SLOTS_AT_ONCE) {
             self.open(batch).await?;
-            let counts = self.counts(batch).await?;
-            let mut emptied: Vec<u16> = Vec::new();
-            for (slot, keys) in batch.iter().zip(counts) {
-                if keys == 0 || self.move_keys(&patient, *slot, deadline).await? {
-                    emptied.push(*slot);
-                }
-            }
+            let emptied = self.empty(&patient, batch, deadline).await?;
             self.close(&emptied).await?;
             if Instant::now() >= deadline {
                 return Ok(());
@@ -62,36 +58,51 @@ impl Mover {
         all_taken(set_slots(&self.from, slots, "MIGRATING", &self.to_id).await?)
     }
 
-    async fn counts(&self, slots: &[u16]) -> RedisResult<Vec<u64>> {
-        let mut pipeline = redis::pipe();
-        for slot in slots {
-            pipeline.cmd("CLUSTER").arg("COUNTKEYSINSLOT").arg(*slot);
+    /// Moves the keys of open slots; answers with the slots that are empty then.
+    async fn empty(&self, patient: &Link, slots: &[u16], deadline: Instant) -> RedisResult<Vec<u16>> {
+        let (mut emptied, mut remaining) = (Vec::new(), slots.to_vec());
+        loop {
+            let keys = self.keys(&remaining).await?;
+            let (with_keys, without): (Vec<_>, Vec<_>) =
+                remaining.into_iter().zip(keys).partition(|(_, keys)| !keys.is_empty());
+            emptied.extend(without.into_iter().map(|(slot, _)| slot));
+            remaining = Vec::new();
+            for group in with_keys.chunks(MIGRATES_AT_ONCE) {
+                if Instant::now() >= deadline {
+                    return Ok(emptied);
+                }
+                self.migrate(patient, group).await?;
+                // No key comes to an open slot: the giver sends clients that look for a new one to the taker.
+                let (more, done): (Vec<_>, Vec<_>) = group.iter().partition(|(_, keys)| keys.len() == KEYS_AT_ONCE);
+                remaining.extend(more.into_iter().map(|(slot, _)| *slot));
+                emptied.extend(done.into_iter().map(|(slot, _)| *slot));
+            }
+            if remaining.is_empty() {
+                return Ok(emptied);
+            }
         }
-        let counts = self.from.ask_all(&mut pipeline).await?;
-        counts.into_iter().map(|count| Ok(from_redis_value(count?)?)).collect()
     }
 
-    /// True if the slot is empty at the giver.
-    async fn move_keys(&self, patient: &Link, slot: u16, deadline: Instant) -> RedisResult<bool> {
-        let (ip, port) = (self.to.address().ip().to_string(), self.to.address().port().to_string());
-        loop {
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("CLUSTER").arg("GETKEYSINSLOT").arg(slot).arg(KEYS_AT_ONCE);
-            let keys = self.from.ask_all(&mut pipeline).await?.into_iter().next();
-            let keys: Vec<Vec<u8>> = from_redis_value(keys.unwrap_or(Ok(Value::Array(Vec::new())))?)?;
-            if keys.is_empty() {
-                return Ok(true);
-            }
-            if Instant::now() >= deadline {
-                return Ok(false);
-            }
-            // REPLACE: after a MIGRATE that was cut short both nodes may have a key, and the giver's, which clients
-            // were served from until now, is the one that counts.
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("MIGRATE").arg(&ip).arg(&port).arg("").arg(0).arg(MIGRATE_TIMEOUT.as_millis() as u64);
-            pipeline.arg("REPLACE").arg("KEYS").arg(keys);
-            all_taken(patient.ask_all(&mut pipeline).await?)?;
+    /// Some keys of each slot, in the order of the slots.
+    async fn keys(&self, slots: &[u16]) -> RedisResult<Vec<Vec<Vec<u8>>>> {
+        let mut pipeline = redis::pipe();
+        for slot in slots {
+            pipeline.cmd("CLUSTER").arg("GETKEYSINSLOT").arg(*slot).arg(KEYS_AT_ONCE);
         }
+        let keys = self.from.ask_all(&mut pipeline).await?;
+        keys.into_iter().map(|keys| Ok(from_redis_value(keys?)?)).collect()
+    }
+
+    /// REPLACE: after a MIGRATE that was cut short both nodes may have a key, and the giver's, which clients were served
+    /// from until now, is the one that counts.
+    async fn migrate(&self, patient: &Link, slots: &[(u16, Vec<Vec<u8>>)]) -> RedisResult<()> {
+        let (ip, port) = (self.to.address().ip().to_string(), self.to.address().port());
+        let timeout_ms = u64::try_from(MIGRATE_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        let mut pipeline = redis::pipe();
+        for (_, keys) in slots {
+            pipeline.cmd("MIGRATE").arg(&ip).arg(port).arg("").arg(0).arg(timeout_ms).arg("REPLACE").arg("KEYS").arg(keys);
+        }
+        all_taken(patient.ask_all(&mut pipeline).await?)
     }
 
     /// The taker first, again: were the giver told first and the taker lost, nobody would serve the slot. A slot that

@@ -36,6 +36,7 @@ struct Cloud {
     search_path: OsString,
     wanted: watch::Sender<Wanted>,
     report: watch::Receiver<FleetReport>,
+    one_address: bool,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -50,7 +51,7 @@ impl Cloud {
 
     fn with(folder: TestFolder, search_path: OsString) -> Cloud {
         let (wanted, report) = (watch::channel(Wanted::default()).0, watch::channel(FleetReport::default()).1);
-        let mut cloud = Cloud { folder, search_path, wanted, report, running: None };
+        let mut cloud = Cloud { folder, search_path, wanted, report, one_address: false, running: None };
         cloud.serve();
         cloud
     }
@@ -64,6 +65,7 @@ impl Cloud {
             engine: EngineChoice::Auto,
             search_path: self.search_path.clone(),
             node_timeout: NODE_TIMEOUT,
+            one_address: self.one_address,
             log: Log::open(&self.folder.path().join("log")).unwrap(),
         };
         let fleet = run(options, wanted_received, report, async move {
@@ -256,6 +258,37 @@ async fn nine_nodes_form_a_cluster() {
     assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
+}
+
+#[tokio::test]
+async fn on_one_address_every_node_has_its_port() {
+    let Some(mut cloud) = Cloud::new("one-address") else { return };
+    cloud.stop().await;
+    cloud.one_address = true;
+    cloud.serve();
+    let report = cloud.form(&wanted(1, 17210, 3, 1)).await;
+    let ports: BTreeSet<u16> = report.nodes.values().map(|node| node.address.port()).collect();
+    assert_eq!(ports.len(), 6);
+    assert!(report.nodes.values().all(|node| node.address.ip() == std::net::IpAddr::from([127, 0, 0, 1])));
+    Client::of(&report).write(20).await;
+    let endpoint = Link::new(report.endpoint.unwrap());
+    assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn two_local_clouds_share_a_machine_and_a_port() {
+    let (Some(mut one), Some(mut two)) = (Cloud::new("side-a"), Cloud::new("side-b")) else { return };
+    one.want(Some(wanted(1, 17220, 2, 1)));
+    two.want(Some(wanted(1, 17220, 2, 1)));
+    let (first, second) = (one.reached(1).await, two.reached(1).await);
+    let addresses = first.nodes.values().chain(second.nodes.values()).map(|node| node.address);
+    assert_eq!(addresses.collect::<BTreeSet<_>>().len(), 8);
+    assert_ne!(first.endpoint, second.endpoint);
+    Client::of(&first).ask(&["SET", "whose", "first"]).await;
+    assert_eq!(Client::of(&second).ask(&["GET", "whose"]).await, None);
+    one.stop().await;
+    two.stop().await;
 }
 
 #[tokio::test]
