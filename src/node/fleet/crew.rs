@@ -101,8 +101,11 @@ impl Crew {
                 return Some(pid);
             }
         }
-        let pid = process::noted_pid(&folder).filter(|pid| process::can_tell_folders() && process::is_ours(*pid, &folder))?;
-        self.shared.log.line(format!("node {name} (process {pid}) does not answer as it should: it is started anew"));
+        let pid =
+            process::noted_pid(&folder).filter(|pid| process::can_tell_folders() && process::is_ours(*pid, &folder))?;
+        self.shared.log.line(format!(
+            "node {name} (process {pid}) does not answer as it should: it is started anew"
+        ));
         Process::adopt(pid, &folder, self.wake.clone()).end(END_GRACE).await;
         None
     }
@@ -115,8 +118,16 @@ impl Crew {
     pub async fn keep_running(&mut self, wanted: &WantedCluster, engine: &Engine) -> Result<(), String> {
         for node in wanted.shards.iter().flat_map(|shard| &shard.nodes) {
             if !self.memory.nodes.contains_key(&node.id) {
-                let place = self.shared.book.place_for_node(wanted.port, &node.zone).map_err(|error| error.to_string())?;
-                let entry = NodeMemory { address: place.address, bus_port: place.bus_port, node_id: None };
+                let place = self
+                    .shared
+                    .book
+                    .place_for_node(wanted.port, &node.zone)
+                    .map_err(|error| error.to_string())?;
+                let entry = NodeMemory {
+                    address: place.address,
+                    bus_port: place.bus_port,
+                    node_id: None,
+                };
                 self.memory.nodes.insert(node.id.clone(), entry);
             }
         }
@@ -141,12 +152,25 @@ impl Crew {
     }
 
     fn start(&mut self, name: &str, node: &NodeMemory, engine: &Engine, failed_starts: u32) -> Result<(), String> {
-        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
-        let site = Site { folder: self.node_folder(name), place: node.place(), node_timeout_ms: timeout };
+        let timeout = if self.memory.formed {
+            self.shared.node_timeout_ms()
+        } else {
+            FORMING_NODE_TIMEOUT_MS
+        };
+        let site = Site {
+            folder: self.node_folder(name),
+            place: node.place(),
+            node_timeout_ms: timeout,
+        };
         let process = Process::start(&site, engine, self.wake.clone());
         let process = process.map_err(|error| format!("{} can't be started: {error}", engine.program.display()))?;
-        self.shared.log.line(format!("node {name} started at {} as process {}", node.address, process.pid()));
-        self.running.insert(name.to_owned(), Running::new(process, node, failed_starts));
+        self.shared.log.line(format!(
+            "node {name} started at {} as process {}",
+            node.address,
+            process.pid()
+        ));
+        self.running
+            .insert(name.to_owned(), Running::new(process, node, failed_starts));
         Ok(())
     }
 
@@ -159,11 +183,16 @@ impl Crew {
     ) -> Result<(), String> {
         let now = Instant::now();
         let folder = self.node_folder(name);
-        let Some(running) = self.running.get_mut(name) else { return Ok(()) };
+        let Some(running) = self.running.get_mut(name) else {
+            return Ok(());
+        };
         if running.dead_since.is_none() {
             running.dead_since = Some(now);
             let last = process::last_lines(&folder, 1);
-            self.shared.log.line(format!("node {name} (process {}) has ended; its last line: {last}", running.process.pid()));
+            self.shared.log.line(format!(
+                "node {name} (process {}) has ended; its last line: {last}",
+                running.process.pid()
+            ));
             if !running.answered {
                 running.failed_starts += 1;
                 running.next_start = now + Duration::from_millis(50 << running.failed_starts.min(6));
@@ -205,17 +234,30 @@ impl Crew {
         let lines = process::last_lines(&self.node_folder(name), 6);
         if lines.contains("already in use") && lines.contains("bind") || lines.contains("listening socket") {
             let nodes = wanted.shards.iter().flat_map(|shard| &shard.nodes);
-            let zone = nodes.filter(|node| node.id == name).map(|node| node.zone.as_str()).next().unwrap_or_default();
-            let place = self.shared.book.place_for_node(wanted.port, zone).map_err(|error| error.to_string())?;
+            let zone = nodes
+                .filter(|node| node.id == name)
+                .map(|node| node.zone.as_str())
+                .next()
+                .unwrap_or_default();
+            let place = self
+                .shared
+                .book
+                .place_for_node(wanted.port, zone)
+                .map_err(|error| error.to_string())?;
             self.shared.book.release(node.place());
-            self.shared.log.line(format!("{} is taken: node {name} moves to {}", node.address, place.address));
+            self.shared.log.line(format!(
+                "{} is taken: node {name} moves to {}",
+                node.address, place.address
+            ));
             if let Some(node) = self.memory.nodes.get_mut(name) {
                 (node.address, node.bus_port) = (place.address, place.bus_port);
             }
             self.remember()?;
         }
         if lines.contains("corrupted cluster config file") {
-            self.shared.log.line(format!("node {name} lost its cluster file: it joins as a new node"));
+            self.shared
+                .log
+                .line(format!("node {name} lost its cluster file: it joins as a new node"));
             let _ = std::fs::remove_file(self.node_folder(name).join("nodes.conf"));
         }
         Ok(())
@@ -229,7 +271,10 @@ impl Crew {
             asking.spawn(async move {
                 let answer = link.said().await.ok();
                 // Another's node at this address, while ours has yet to find out, is not ours.
-                (name, answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)))
+                (
+                    name,
+                    answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)),
+                )
             });
         }
         let answers = asking.join_all().await;
@@ -241,7 +286,12 @@ impl Crew {
         self.members.clear();
         for (name, node) in &self.memory.nodes {
             let Some(node_id) = node.node_id.clone() else { continue };
-            let member = Member { node_id, address: node.address, bus_port: node.bus_port, said: said.remove(name) };
+            let member = Member {
+                node_id,
+                address: node.address,
+                bus_port: node.bus_port,
+                said: said.remove(name),
+            };
             self.members.insert(name.clone(), member);
         }
         &self.members
@@ -264,12 +314,17 @@ impl Crew {
 
     /// Connections to the nodes.
     pub fn links(&self) -> Links {
-        self.running.iter().map(|(name, running)| (name.clone(), running.link.clone())).collect()
+        self.running
+            .iter()
+            .map(|(name, running)| (name.clone(), running.link.clone()))
+            .collect()
     }
 
     /// Whether the node's process runs.
     pub fn is_running(&self, name: &str) -> bool {
-        self.running.get(name).is_some_and(|running| !running.process.has_ended())
+        self.running
+            .get(name)
+            .is_some_and(|running| !running.process.has_ended())
     }
 
     /// Gives every node that answers the settings that it does not have yet. What an engine does not know, it refuses,
@@ -296,7 +351,11 @@ impl Crew {
 
     /// The fleet's own settings for this moment of the cluster's life.
     pub fn own_settings(&self) -> Vec<(String, String)> {
-        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let timeout = if self.memory.formed {
+            self.shared.node_timeout_ms()
+        } else {
+            FORMING_NODE_TIMEOUT_MS
+        };
         let own = |name: &str, value: String| (name.to_owned(), value);
         vec![
             own("cluster-node-timeout", timeout.to_string()),
@@ -310,29 +369,41 @@ impl Crew {
         self.memory.save(&self.folder).map_err(|error| error.to_string())
     }
 
-    /// Ends one node for good, and removes its files.
-    pub async fn dismiss(&mut self, name: &str) -> Result<(), String> {
-        if let Some(running) = self.running.remove(name)
-            && !running.process.end(END_GRACE).await
-        {
-            let pid = running.process.pid();
-            self.running.insert(name.to_owned(), running);
-            return Err(format!("process {pid} of node {name} can't be ended"));
+    /// Ends nodes for good, side by side (a primary takes its time until its replicas are gone), and removes their
+    /// files.
+    pub async fn dismiss(&mut self, names: &[String]) -> Result<(), String> {
+        let leaving = names
+            .iter()
+            .filter_map(|name| Some((name.clone(), self.running.remove(name)?)))
+            .collect();
+        let ended = end_all(leaving).await;
+        self.running
+            .extend(ended.into_iter().filter(|(_, running)| !running.process.has_ended()));
+        for name in names {
+            if let Some(running) = self.running.get(name) {
+                return Err(format!(
+                    "process {} of node {name} can't be ended",
+                    running.process.pid()
+                ));
+            }
+            remove_folder(&self.node_folder(name))?;
+            if let Some(node) = self.memory.nodes.remove(name) {
+                self.shared.book.release(node.place());
+            }
+            self.members.remove(name);
+            self.shared.log.line(format!("node {name} is gone"));
         }
-        remove_folder(&self.node_folder(name))?;
-        if let Some(node) = self.memory.nodes.remove(name) {
-            self.shared.book.release(node.place());
-        }
-        self.members.remove(name);
-        self.shared.log.line(format!("node {name} is gone"));
         self.remember()
     }
 
     /// Ends all nodes for good, side by side, and removes the cluster's files.
     pub async fn disband(&mut self) -> Result<(), String> {
-        self.end_all().await;
+        self.running = end_all(std::mem::take(&mut self.running)).await;
         if let Some((name, running)) = self.running.iter().find(|(_, running)| !running.process.has_ended()) {
-            return Err(format!("process {} of node {name} can't be ended", running.process.pid()));
+            return Err(format!(
+                "process {} of node {name} can't be ended",
+                running.process.pid()
+            ));
         }
         self.running.clear();
         for node in std::mem::take(&mut self.memory.nodes).into_values() {
@@ -346,17 +417,6 @@ impl Crew {
         Ok(())
     }
 
-    async fn end_all(&mut self) {
-        let mut ending = JoinSet::new();
-        for (name, running) in std::mem::take(&mut self.running) {
-            ending.spawn(async move {
-                running.process.end(END_GRACE).await;
-                (name, running)
-            });
-        }
-        self.running.extend(ending.join_all().await);
-    }
-
     /// Ends all nodes with their data kept. Replicas first: a primary waits for the replicas that it has, and whatever
     /// is written until its own end is in its own file.
     pub async fn stand_down(&mut self) {
@@ -368,11 +428,16 @@ impl Crew {
         for group in [replicas, primaries] {
             let mut saving = JoinSet::new();
             for name in group {
-                let Some(running) = self.running.remove(&name) else { continue };
+                let Some(running) = self.running.remove(&name) else {
+                    continue;
+                };
                 let (folder, log) = (self.node_folder(&name), self.shared.log.clone());
                 saving.spawn(async move {
                     let kept = running.save_and_end(&folder).await;
-                    log.line(format!("node {name} is ended, its data {}", if kept { "kept" } else { "not kept" }));
+                    log.line(format!(
+                        "node {name} is ended, its data {}",
+                        if kept { "kept" } else { "not kept" }
+                    ));
                 });
             }
             saving.join_all().await;
@@ -403,6 +468,18 @@ impl Running {
         }
         process::keep_data(folder)
     }
+}
+
+/// Ends processes side by side; answers with all of them, ended or not.
+async fn end_all(processes: BTreeMap<String, Running>) -> BTreeMap<String, Running> {
+    let mut ending = JoinSet::new();
+    for (name, running) in processes {
+        ending.spawn(async move {
+            running.process.end(END_GRACE).await;
+            (name, running)
+        });
+    }
+    ending.join_all().await.into_iter().collect()
 }
 
 fn remove_folder(folder: &std::path::Path) -> Result<(), String> {

@@ -87,7 +87,11 @@ impl Mover {
     async fn keys(&self, slots: &[u16]) -> RedisResult<Vec<Vec<Vec<u8>>>> {
         let mut pipeline = redis::pipe();
         for slot in slots {
-            pipeline.cmd("CLUSTER").arg("GETKEYSINSLOT").arg(*slot).arg(KEYS_AT_ONCE);
+            pipeline
+                .cmd("CLUSTER")
+                .arg("GETKEYSINSLOT")
+                .arg(*slot)
+                .arg(KEYS_AT_ONCE);
         }
         let keys = self.from.ask_all(&mut pipeline).await?;
         keys.into_iter().map(|keys| Ok(from_redis_value(keys?)?)).collect()
@@ -100,7 +104,16 @@ impl Mover {
         let timeout_ms = u64::try_from(MIGRATE_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let mut pipeline = redis::pipe();
         for (_, keys) in slots {
-            pipeline.cmd("MIGRATE").arg(&ip).arg(port).arg("").arg(0).arg(timeout_ms).arg("REPLACE").arg("KEYS").arg(keys);
+            pipeline
+                .cmd("MIGRATE")
+                .arg(&ip)
+                .arg(port)
+                .arg("")
+                .arg(0)
+                .arg(timeout_ms)
+                .arg("REPLACE")
+                .arg("KEYS")
+                .arg(keys);
         }
         all_taken(patient.ask_all(&mut pipeline).await?)
     }
@@ -131,5 +144,8 @@ async fn set_slots(link: &Link, slots: &[u16], state: &str, node: &str) -> Redis
 
 fn all_taken(answers: Vec<RedisResult<Value>>) -> RedisResult<()> {
     let refused = |error: RedisError| RedisError::from((ErrorKind::Client, "a slot can't move", error.to_string()));
-    answers.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(refused(error)))
+    answers
+        .into_iter()
+        .find_map(Result::err)
+        .map_or(Ok(()), |error| Err(refused(error)))
 }

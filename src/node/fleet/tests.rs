@@ -41,7 +41,10 @@ struct Cloud {
 }
 
 fn key() -> ClusterKey {
-    ClusterKey { region: "us-east-1".to_owned(), replication_group_id: "test".to_owned() }
+    ClusterKey {
+        region: "us-east-1".to_owned(),
+        replication_group_id: "test".to_owned(),
+    }
 }
 
 impl Cloud {
@@ -50,8 +53,18 @@ impl Cloud {
     }
 
     fn with(folder: TestFolder, search_path: OsString) -> Cloud {
-        let (wanted, report) = (watch::channel(Wanted::default()).0, watch::channel(FleetReport::default()).1);
-        let mut cloud = Cloud { folder, search_path, wanted, report, one_address: false, running: None };
+        let (wanted, report) = (
+            watch::channel(Wanted::default()).0,
+            watch::channel(FleetReport::default()).1,
+        );
+        let mut cloud = Cloud {
+            folder,
+            search_path,
+            wanted,
+            report,
+            one_address: false,
+            running: None,
+        };
         cloud.serve();
         cloud
     }
@@ -106,7 +119,10 @@ impl Cloud {
     }
 
     async fn reached(&mut self, generation: u64) -> ClusterReport {
-        self.until("the generation", |report| report.is_some_and(|report| report.reached == generation)).await
+        self.until("the generation", |report| {
+            report.is_some_and(|report| report.reached == generation)
+        })
+        .await
     }
 
     async fn form(&mut self, wanted: &WantedCluster) -> ClusterReport {
@@ -151,7 +167,10 @@ fn kill(pid: u32) {
 fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedCluster {
     let shard = |n: u16| WantedShard {
         id: format!("{:04}", n + 1),
-        slots: vec![SlotRange { first: (16384 * u32::from(n) / u32::from(shards)) as u16, last: (16384 * (u32::from(n) + 1) / u32::from(shards) - 1) as u16 }],
+        slots: vec![SlotRange {
+            first: (16384 * u32::from(n) / u32::from(shards)) as u16,
+            last: (16384 * (u32::from(n) + 1) / u32::from(shards) - 1) as u16,
+        }],
         nodes: (0..=replicas)
             .map(|m| WantedNode {
                 id: format!("test-{:04}-{:03}", n + 1, m + 1),
@@ -164,7 +183,13 @@ fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedClu
         ("reserved-memory-percent".to_owned(), "25".to_owned()),
         ("unheard-of".to_owned(), "1".to_owned()),
     ]);
-    WantedCluster { generation, engine: EngineKind::Redis, port, parameters, shards: (0..shards).map(shard).collect() }
+    WantedCluster {
+        generation,
+        engine: EngineKind::Redis,
+        port,
+        parameters,
+        shards: (0..shards).map(shard).collect(),
+    }
 }
 
 /// A client that finds its way by itself, as far as tests need it: it asks one node after the other, and follows.
@@ -184,7 +209,9 @@ impl Client {
                 Err(error) => error,
             };
             assert!(Instant::now() < deadline, "{words:?}: {error}");
-            let moved = error.redirect_node().map(|(address, _)| Link::new(address.parse().unwrap()));
+            let moved = error
+                .redirect_node()
+                .map(|(address, _)| Link::new(address.parse().unwrap()));
             let asking = error.code() == Some("ASK");
             match moved {
                 Some(link) if asking => {
@@ -216,13 +243,22 @@ impl Client {
 
     async fn check(&self, count: usize) {
         for n in 0..count {
-            assert_eq!(self.ask(&["GET", &format!("key:{n}")]).await, Some(format!("value:{n}")), "key:{n}");
+            assert_eq!(
+                self.ask(&["GET", &format!("key:{n}")]).await,
+                Some(format!("value:{n}")),
+                "key:{n}"
+            );
         }
     }
 }
 
 fn primaries(report: &ClusterReport) -> BTreeSet<&str> {
-    report.nodes.iter().filter(|(_, node)| node.primary).map(|(name, _)| name.as_str()).collect()
+    report
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.primary)
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 fn all_ready(report: &ClusterReport) -> bool {
@@ -240,49 +276,88 @@ async fn nine_nodes_form_a_cluster() {
     let report = cloud.form(&wanted(1, 17100, 3, 2)).await;
     println!("9 nodes formed in {:?}", begun.elapsed());
     assert_eq!(report.failure, None);
-    assert_eq!(primaries(&report), BTreeSet::from(["test-0001-001", "test-0002-001", "test-0003-001"]));
+    assert_eq!(
+        primaries(&report),
+        BTreeSet::from(["test-0001-001", "test-0002-001", "test-0003-001"])
+    );
     for node in report.nodes.values() {
         assert!(node.ready);
         let view = view(node).await;
-        let slots: usize = view.nodes.iter().flat_map(|seen| &seen.slots).map(|r| usize::from(r.last - r.first) + 1).sum();
+        let slots: usize = view
+            .nodes
+            .iter()
+            .flat_map(|seen| &seen.slots)
+            .map(|r| usize::from(r.last - r.first) + 1)
+            .sum();
         assert_eq!((view.nodes.len(), slots), (9, 16384));
         let replicas = view.nodes.iter().filter(|seen| seen.replica_of.is_some()).count();
         assert_eq!(replicas, 6);
     }
     let first = Link::new(report.nodes["test-0001-001"].address);
-    let policy = first.ask::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]).await.unwrap();
+    let policy = first
+        .ask::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"])
+        .await
+        .unwrap();
     assert_eq!(policy[1], "volatile-lru");
-    let timeout = first.ask::<Vec<String>>(&["CONFIG", "GET", "cluster-node-timeout"]).await.unwrap();
+    let timeout = first
+        .ask::<Vec<String>>(&["CONFIG", "GET", "cluster-node-timeout"])
+        .await
+        .unwrap();
     assert_eq!(timeout[1], "2000");
     let endpoint = Link::new(report.endpoint.unwrap());
-    assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
+    assert!(
+        endpoint
+            .ask::<String>(&["CLUSTER", "INFO"])
+            .await
+            .unwrap()
+            .contains("cluster_state:ok")
+    );
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
 }
 
 #[tokio::test]
 async fn on_one_address_every_node_has_its_port() {
-    let Some(mut cloud) = Cloud::new("one-address") else { return };
+    let Some(mut cloud) = Cloud::new("one-address") else {
+        return;
+    };
     cloud.stop().await;
     cloud.one_address = true;
     cloud.serve();
     let report = cloud.form(&wanted(1, 17210, 3, 1)).await;
     let ports: BTreeSet<u16> = report.nodes.values().map(|node| node.address.port()).collect();
     assert_eq!(ports.len(), 6);
-    assert!(report.nodes.values().all(|node| node.address.ip() == std::net::IpAddr::from([127, 0, 0, 1])));
+    assert!(
+        report
+            .nodes
+            .values()
+            .all(|node| node.address.ip() == std::net::IpAddr::from([127, 0, 0, 1]))
+    );
     Client::of(&report).write(20).await;
     let endpoint = Link::new(report.endpoint.unwrap());
-    assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
+    assert!(
+        endpoint
+            .ask::<String>(&["CLUSTER", "INFO"])
+            .await
+            .unwrap()
+            .contains("cluster_state:ok")
+    );
     cloud.stop().await;
 }
 
 #[tokio::test]
 async fn two_local_clouds_share_a_machine_and_a_port() {
-    let (Some(mut one), Some(mut two)) = (Cloud::new("side-a"), Cloud::new("side-b")) else { return };
+    let (Some(mut one), Some(mut two)) = (Cloud::new("side-a"), Cloud::new("side-b")) else {
+        return;
+    };
     one.want(Some(wanted(1, 17220, 2, 1)));
     two.want(Some(wanted(1, 17220, 2, 1)));
     let (first, second) = (one.reached(1).await, two.reached(1).await);
-    let addresses = first.nodes.values().chain(second.nodes.values()).map(|node| node.address);
+    let addresses = first
+        .nodes
+        .values()
+        .chain(second.nodes.values())
+        .map(|node| node.address);
     assert_eq!(addresses.collect::<BTreeSet<_>>().len(), 8);
     assert_ne!(first.endpoint, second.endpoint);
     Client::of(&first).ask(&["SET", "whose", "first"]).await;
@@ -293,11 +368,16 @@ async fn two_local_clouds_share_a_machine_and_a_port() {
 
 #[tokio::test]
 async fn replicas_come_and_go() {
-    let Some(mut cloud) = Cloud::new("replicas") else { return };
+    let Some(mut cloud) = Cloud::new("replicas") else {
+        return;
+    };
     let client = Client::of(&cloud.form(&wanted(1, 17110, 2, 0)).await);
     client.write(200).await;
     let report = cloud.form(&wanted(2, 17110, 2, 2)).await;
-    assert_eq!((report.nodes.len(), primaries(&report).len(), all_ready(&report)), (6, 2, true));
+    assert_eq!(
+        (report.nodes.len(), primaries(&report).len(), all_ready(&report)),
+        (6, 2, true)
+    );
     // The primary of the first shard is the one to go: a replica that stays takes over first.
     let mut fewer = wanted(3, 17110, 2, 2);
     fewer.shards[0].nodes.remove(0);
@@ -325,10 +405,16 @@ async fn shards_come_and_go_with_their_keys_while_clients_write() {
     while cloud.report.borrow().clusters[&key()].reached != 2 {
         assert!(begun.elapsed() < DEADLINE, "{:?}", cloud.report.borrow());
         client.ask(&["SET", &format!("meanwhile:{written}"), "x"]).await;
-        assert_eq!(client.ask(&["GET", &format!("meanwhile:{written}")]).await.as_deref(), Some("x"));
+        assert_eq!(
+            client.ask(&["GET", &format!("meanwhile:{written}")]).await.as_deref(),
+            Some("x")
+        );
         written += 1;
     }
-    println!("a shard more in {:?}, with {written} keys written meanwhile", begun.elapsed());
+    println!(
+        "a shard more in {:?}, with {written} keys written meanwhile",
+        begun.elapsed()
+    );
     let report = cloud.reached(2).await;
     assert_eq!((report.nodes.len(), primaries(&report).len()), (6, 3));
     client.check(3000).await;
@@ -339,7 +425,10 @@ async fn shards_come_and_go_with_their_keys_while_clients_write() {
     let client = Client::of(&report);
     client.check(3000).await;
     for n in 0..written {
-        assert_eq!(client.ask(&["GET", &format!("meanwhile:{n}")]).await.as_deref(), Some("x"));
+        assert_eq!(
+            client.ask(&["GET", &format!("meanwhile:{n}")]).await.as_deref(),
+            Some("x")
+        );
     }
     cloud.stop().await;
 }
@@ -355,7 +444,11 @@ async fn a_killed_primary_comes_back_as_a_replica_and_nothing_is_lost() {
     kill(pid);
     let ready = |report: Option<&ClusterReport>, name: &str| report.is_some_and(|report| report.nodes[name].ready);
     cloud.until("the loss", |report| !ready(report, victim)).await;
-    cloud.until("the failover", |report| report.is_some_and(|report| report.nodes[heir].primary)).await;
+    cloud
+        .until("the failover", |report| {
+            report.is_some_and(|report| report.nodes[heir].primary)
+        })
+        .await;
     println!("failover after {:?}", begun.elapsed());
     let after = cloud.until("the return", |report| report.is_some_and(all_ready)).await;
     println!("all ready after {:?}", begun.elapsed());
@@ -366,7 +459,9 @@ async fn a_killed_primary_comes_back_as_a_replica_and_nothing_is_lost() {
     // A replica is back at once.
     kill(cloud.pid(victim));
     cloud.until("the second loss", |report| !ready(report, victim)).await;
-    cloud.until("the second return", |report| report.is_some_and(all_ready)).await;
+    cloud
+        .until("the second return", |report| report.is_some_and(all_ready))
+        .await;
     cloud.stop().await;
 }
 
@@ -376,8 +471,16 @@ async fn a_killed_primary_of_the_only_shard_is_succeeded_too() {
     let before = cloud.form(&wanted(1, 17140, 1, 1)).await;
     Client::of(&before).write(50).await;
     kill(cloud.pid("test-0001-001"));
-    cloud.until("the takeover", |report| report.is_some_and(|report| report.nodes["test-0001-002"].primary)).await;
-    let after = cloud.until("the return", |report| report.is_some_and(|r| all_ready(r) && primaries(r).len() == 1)).await;
+    cloud
+        .until("the takeover", |report| {
+            report.is_some_and(|report| report.nodes["test-0001-002"].primary)
+        })
+        .await;
+    let after = cloud
+        .until("the return", |report| {
+            report.is_some_and(|r| all_ready(r) && primaries(r).len() == 1)
+        })
+        .await;
     Client::of(&after).check(50).await;
     cloud.stop().await;
 }
@@ -400,7 +503,11 @@ async fn nodes_outlive_a_killed_server_and_are_adopted() {
     Client::of(&after).check(100).await;
     // An adopted node that dies is noticed as well.
     kill(cloud.pid("test-0002-002"));
-    cloud.until("the loss", |report| report.is_some_and(|report| !report.nodes["test-0002-002"].ready)).await;
+    cloud
+        .until("the loss", |report| {
+            report.is_some_and(|report| !report.nodes["test-0002-002"].ready)
+        })
+        .await;
     cloud.until("the return", |report| report.is_some_and(all_ready)).await;
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
@@ -433,7 +540,12 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
     let cluster = wanted(1, 17160, 3, 1);
     let before = cloud.form(&cluster).await;
     Client::of(&before).write(300).await;
-    let ids = |view: View| view.nodes.into_iter().map(|seen| (seen.id, seen.address)).collect::<BTreeSet<_>>();
+    let ids = |view: View| {
+        view.nodes
+            .into_iter()
+            .map(|seen| (seen.id, seen.address))
+            .collect::<BTreeSet<_>>()
+    };
     let ids_before = ids(view(&before.nodes["test-0001-001"]).await);
     let begun = Instant::now();
     cloud.stop().await;
@@ -444,7 +556,11 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
     let after = cloud.form(&cluster).await;
     println!("back in {:?}", begun.elapsed());
     let addresses = |report: &ClusterReport| -> BTreeMap<String, SocketAddr> {
-        report.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect()
+        report
+            .nodes
+            .iter()
+            .map(|(name, node)| (name.clone(), node.address))
+            .collect()
     };
     assert_eq!(addresses(&after), addresses(&before));
     assert_eq!(ids(view(&after.nodes["test-0001-001"]).await), ids_before);
@@ -453,23 +569,50 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
 }
 
 #[tokio::test]
+async fn a_node_whose_address_was_taken_meanwhile_moves_and_keeps_its_keys() {
+    let Some(mut cloud) = Cloud::new("taken") else { return };
+    let cluster = wanted(1, 17230, 3, 1);
+    let before = cloud.form(&cluster).await;
+    Client::of(&before).write(50).await;
+    cloud.stop().await;
+    let taken = before.nodes["test-0002-001"].address;
+    let _other = std::net::TcpListener::bind(taken).unwrap();
+    cloud.serve();
+    let after = cloud.form(&cluster).await;
+    assert_ne!(after.nodes["test-0002-001"].address, taken);
+    let after = cloud.until("all nodes", |report| report.is_some_and(all_ready)).await;
+    Client::of(&after).check(50).await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn deletion_leaves_no_process_and_no_folder() {
     let Some(mut cloud) = Cloud::new("delete") else { return };
     cloud.form(&wanted(1, 17170, 3, 1)).await;
-    let nodes: Vec<(u32, PathBuf)> =
-        wanted(1, 0, 3, 1).shards.iter().flat_map(|s| &s.nodes).map(|n| (cloud.pid(&n.id), cloud.node_folder(&n.id))).collect();
+    let nodes: Vec<(u32, PathBuf)> = wanted(1, 0, 3, 1)
+        .shards
+        .iter()
+        .flat_map(|s| &s.nodes)
+        .map(|n| (cloud.pid(&n.id), cloud.node_folder(&n.id)))
+        .collect();
     let begun = Instant::now();
     cloud.want(None);
     cloud.until("the end", |report| report.is_none()).await;
     println!("deleted in {:?}", begun.elapsed());
-    assert!(nodes.iter().all(|(pid, folder)| !is_ours(*pid, folder) && !folder.exists()));
+    assert!(
+        nodes
+            .iter()
+            .all(|(pid, folder)| !is_ours(*pid, folder) && !folder.exists())
+    );
     assert!(!cloud.folder.path().join("clusters/us-east-1").exists());
     cloud.stop().await;
 }
 
 #[tokio::test]
 async fn what_was_left_over_is_cleared_away() {
-    let Some(mut cloud) = Cloud::new("left-over") else { return };
+    let Some(mut cloud) = Cloud::new("left-over") else {
+        return;
+    };
     cloud.form(&wanted(1, 17180, 1, 0)).await;
     cloud.kill_server();
     cloud.serve();
@@ -490,8 +633,17 @@ async fn a_missing_engine_is_told() {
     let search_path = folder.path().as_os_str().to_owned();
     let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17190, 1, 0)));
-    let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
-    assert!(report.failure.unwrap().starts_with("no redis-server and no valkey-server in PATH: install one"));
+    let report = cloud
+        .until("the failure", |report| {
+            report.is_some_and(|report| report.failure.is_some())
+        })
+        .await;
+    assert!(
+        report
+            .failure
+            .unwrap()
+            .starts_with("no redis-server and no valkey-server in PATH: install one")
+    );
     cloud.stop().await;
 }
 
@@ -505,8 +657,15 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
     let search_path = folder.path().as_os_str().to_owned();
     let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17195, 1, 0)));
-    let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
-    assert_eq!(report.failure.unwrap(), "node test-0001-001 does not start; the last that it wrote:\nout of order");
+    let report = cloud
+        .until("the failure", |report| {
+            report.is_some_and(|report| report.failure.is_some())
+        })
+        .await;
+    assert_eq!(
+        report.failure.unwrap(),
+        "node test-0001-001 does not start; the last that it wrote:\nout of order"
+    );
     cloud.stop().await;
 }
 
@@ -514,8 +673,13 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
 async fn a_name_that_leads_elsewhere_is_refused() {
     let folder = TestFolder::new("names");
     let mut cloud = Cloud::with(folder, OsString::new());
-    let evil = ClusterKey { region: "../..".to_owned(), ..key() };
-    cloud.wanted.send_replace(Wanted { clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]) });
+    let evil = ClusterKey {
+        region: "../..".to_owned(),
+        ..key()
+    };
+    cloud.wanted.send_replace(Wanted {
+        clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]),
+    });
     let refused = cloud.report.wait_for(|report| report.clusters.contains_key(&evil));
     let report = tokio::time::timeout(DEADLINE, refused).await.unwrap().unwrap().clone();
     assert!(report.clusters[&evil].failure.is_some());

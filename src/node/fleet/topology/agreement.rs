@@ -8,9 +8,15 @@ use crate::node::wanted::{SlotRange, WantedShard};
 
 /// The first difference between what is wanted and what some node sees, in words for people.
 pub(super) fn disagreement(situation: &Situation) -> Option<String> {
-    let slots: Vec<_> = situation.wanted.iter().map(|shard| SlotSet::from_ranges(&shard.slots).ranges()).collect();
+    let slots: Vec<_> = situation
+        .wanted
+        .iter()
+        .map(|shard| SlotSet::from_ranges(&shard.slots).ranges())
+        .collect();
     for viewer in situation.staying.iter().copied() {
-        let Some(said) = situation.said(viewer) else { return Some(format!("node {viewer} does not answer yet")) };
+        let Some(said) = situation.said(viewer) else {
+            return Some(format!("node {viewer} does not answer yet"));
+        };
         let shards = situation.wanted.iter().zip(&situation.primaries).zip(&slots);
         for ((shard, primary), slots) in shards {
             let Some(primary) = *primary else { continue };
@@ -39,7 +45,9 @@ fn shard_differs(
     let primary_id = situation.members[primary].node_id.as_str();
     for node in &shard.nodes {
         let id = situation.members.get(&node.id)?.node_id.as_str();
-        let Some(seen) = said.view.get(id) else { return Some(format!("{} is not known yet", node.id)) };
+        let Some(seen) = said.view.get(id) else {
+            return Some(format!("{} is not known yet", node.id));
+        };
         if let Some(reason) = node_differs(seen, (id != primary_id).then_some(primary_id), slots) {
             return Some(format!("{} {reason}", node.id));
         }

@@ -13,7 +13,9 @@ use super::{Action, Member, OpenSlot, Situation, Stage};
 pub(super) fn failovers(situation: &Situation) -> Stage {
     let (mut failovers, mut waiting) = (Vec::new(), None);
     for (shard, primary) in situation.wanted.iter().zip(&situation.primaries) {
-        let Some(primary) = primary.filter(|name| !situation.staying.contains(name)) else { continue };
+        let Some(primary) = primary.filter(|name| !situation.staying.contains(name)) else {
+            continue;
+        };
         let mut heirs = shard.nodes.iter().filter(|node| {
             let said = situation.said(&node.id);
             let follows = said.and_then(|said| said.view.myself()?.replica_of.as_ref());
@@ -42,10 +44,15 @@ pub(super) fn moves(situation: &Situation) -> Stage {
     let mut settle = Vec::new();
     for (name, _, said) in situation.speakers() {
         for open in said.view.myself().map_or(&[][..], |me| me.open.as_slice()) {
-            let Some(target) = targets.get_mut(usize::from(open.slot)) else { continue };
+            let Some(target) = targets.get_mut(usize::from(open.slot)) else {
+                continue;
+            };
             match open_target(situation, name, open) {
                 OpenSlotIs::MovingTo(peer) => *target = Some(peer),
-                OpenSlotIs::Stale => settle.push(Action::Settle { at: name.to_owned(), slot: open.slot }),
+                OpenSlotIs::Stale => settle.push(Action::Settle {
+                    at: name.to_owned(),
+                    slot: open.slot,
+                }),
                 OpenSlotIs::TheOtherHalf => {}
             }
         }
@@ -56,7 +63,9 @@ pub(super) fn moves(situation: &Situation) -> Stage {
     let mut moves: BTreeMap<(&str, &str), SlotSet> = BTreeMap::new();
     for slot in 0..SLOT_COUNT {
         let at = usize::from(slot);
-        let (Some(from), Some(to)) = (situation.owners[at], targets[at]) else { continue };
+        let (Some(from), Some(to)) = (situation.owners[at], targets[at]) else {
+            continue;
+        };
         if from != to {
             moves.entry((from, to)).or_default().insert(slot);
         }
@@ -95,7 +104,10 @@ fn open_target<'a>(situation: &Situation<'a>, name: &str, open: &OpenSlot) -> Op
 fn acquainted(situation: &Situation, from: &str, to: &str) -> bool {
     let knows = |at: &str, whom: &str| {
         let id = &situation.members[whom].node_id;
-        situation.said(at).and_then(|said| said.view.get(id)).is_some_and(|seen| seen.primary && seen.linked)
+        situation
+            .said(at)
+            .and_then(|said| said.view.get(id))
+            .is_some_and(|seen| seen.primary && seen.linked)
     };
     knows(from, to) && knows(to, from)
 }
@@ -103,10 +115,15 @@ fn acquainted(situation: &Situation, from: &str, to: &str) -> bool {
 /// Leaving nodes that serve nothing, in their own view and in everybody's.
 pub(super) fn removals(situation: &Situation) -> Stage {
     let (mut removals, mut waiting) = (Vec::new(), None);
-    let leaving = situation.members.iter().filter(|(name, _)| !situation.staying.contains(name.as_str()));
+    let leaving = situation
+        .members
+        .iter()
+        .filter(|(name, _)| !situation.staying.contains(name.as_str()));
     for (name, member) in leaving {
         if situation.owns_any(name) || serves_in_any_view(situation, member) {
-            waiting = Some(format!("node {name}, which is to go, still serves slots in some node's view"));
+            waiting = Some(format!(
+                "node {name}, which is to go, still serves slots in some node's view"
+            ));
         } else {
             removals.push(Action::Remove { member: name.clone() });
         }
@@ -118,6 +135,10 @@ pub(super) fn removals(situation: &Situation) -> Stage {
 }
 
 fn serves_in_any_view(situation: &Situation, member: &Member) -> bool {
-    let staying = situation.speakers().filter(|(name, ..)| situation.staying.contains(name));
-    staying.filter_map(|(_, _, said)| said.view.get(&member.node_id)).any(|seen| !seen.slots.is_empty())
+    let staying = situation
+        .speakers()
+        .filter(|(name, ..)| situation.staying.contains(name));
+    staying
+        .filter_map(|(_, _, said)| said.view.get(&member.node_id))
+        .any(|seen| !seen.slots.is_empty())
 }

@@ -26,7 +26,9 @@ struct ModelNode {
 }
 
 fn port_of(name: &str) -> u16 {
-    name.bytes().fold(1000, |sum, byte| (sum * 31 + u32::from(byte)) % 60_000) as u16 + 1
+    name.bytes()
+        .fold(1000, |sum, byte| (sum * 31 + u32::from(byte)) % 60_000) as u16
+        + 1
 }
 
 fn address_of(name: &str) -> SocketAddr {
@@ -40,7 +42,12 @@ fn id_of(name: &str) -> String {
 impl Model {
     /// Nodes that know nobody.
     fn fresh(names: &[&str]) -> Model {
-        Model { nodes: names.iter().map(|name| ((*name).to_owned(), ModelNode::default())).collect() }
+        Model {
+            nodes: names
+                .iter()
+                .map(|name| ((*name).to_owned(), ModelNode::default()))
+                .collect(),
+        }
     }
 
     /// A cluster that is as `wanted` says, the first node of each shard its primary.
@@ -51,7 +58,12 @@ impl Model {
                 let is_first = node.id == shard.nodes[0].id;
                 let slots = if is_first { shard.slots.clone() } else { Vec::new() };
                 let replica_of = (!is_first).then(|| shard.nodes[0].id.clone());
-                let node_model = ModelNode { replica_of, slots, epoch: n as u64 + 1, ..ModelNode::default() };
+                let node_model = ModelNode {
+                    replica_of,
+                    slots,
+                    epoch: n as u64 + 1,
+                    ..ModelNode::default()
+                };
                 model.nodes.insert(node.id.clone(), node_model);
             }
         }
@@ -74,13 +86,21 @@ impl Model {
     fn line(&self, name: &str, viewer: &str) -> String {
         let Some(node) = self.nodes.get(name) else {
             // Known to somebody, but no member any more.
-            return format!("{} 127.0.0.1:9@10 slave,fail {} 0 0 0 disconnected\n", id_of(name), id_of("nobody"));
+            return format!(
+                "{} 127.0.0.1:9@10 slave,fail {} 0 0 0 disconnected\n",
+                id_of(name),
+                id_of("nobody")
+            );
         };
         let myself = if name == viewer { "myself," } else { "" };
         let role = if node.replica_of.is_some() { "slave" } else { "master" };
         let failing = if node.failing && name != viewer { ",fail?" } else { "" };
         let primary = node.replica_of.as_deref().map_or("-".to_owned(), id_of);
-        let slots: String = node.slots.iter().map(|range| format!(" {}-{}", range.first, range.last)).collect();
+        let slots: String = node
+            .slots
+            .iter()
+            .map(|range| format!(" {}-{}", range.first, range.last))
+            .collect();
         let open = if name == viewer { node.open.as_str() } else { "" };
         let (id, port) = (id_of(name), port_of(name));
         let epoch = node.epoch;
@@ -92,10 +112,19 @@ impl Model {
         for (name, node) in &self.nodes {
             let mut text = self.line(name, name);
             text.extend(node.knows.iter().map(|other| self.line(other, name)));
-            let said =
-                Said { view: View::parse(&text).unwrap(), cluster_ok: true, in_step: !node.out_of_step, offset: 0 };
+            let said = Said {
+                view: View::parse(&text).unwrap(),
+                cluster_ok: true,
+                in_step: !node.out_of_step,
+                offset: 0,
+            };
             let said = (!node.silent).then_some(said);
-            let member = Member { node_id: id_of(name), address: address_of(name), bus_port: 1, said };
+            let member = Member {
+                node_id: id_of(name),
+                address: address_of(name),
+                bus_port: 1,
+                said,
+            };
             members.insert(name.clone(), member);
         }
         members
@@ -128,24 +157,41 @@ impl Model {
                 self.at(at).knows.retain(|other| id_of(other) != *id);
             }
             Action::Claim { at, epoch, slots } => {
-                assert!(epoch.is_none() || self.at(at).knows.is_empty(), "only a node alone takes an epoch");
+                assert!(
+                    epoch.is_none() || self.at(at).knows.is_empty(),
+                    "only a node alone takes an epoch"
+                );
                 let node = self.at(at);
                 node.epoch = epoch.unwrap_or(node.epoch);
                 node.slots = SlotSet::from_ranges(&[node.slots.clone(), slots.clone()].concat()).ranges();
             }
             // Gossip does the rest.
             Action::Meet { at, address, .. } => {
-                let met = self.nodes.keys().find(|name| address_of(name) == *address).unwrap().clone();
-                let mut group: BTreeSet<String> = self.nodes[at].knows.union(&self.nodes[&met].knows).cloned().collect();
+                let met = self
+                    .nodes
+                    .keys()
+                    .find(|name| address_of(name) == *address)
+                    .unwrap()
+                    .clone();
+                let mut group: BTreeSet<String> =
+                    self.nodes[at].knows.union(&self.nodes[&met].knows).cloned().collect();
                 group.extend([at.clone(), met]);
                 for name in &group {
                     let others = group.iter().filter(|other| *other != name).cloned();
-                    self.nodes.get_mut(name).into_iter().for_each(|node| node.knows.extend(others.clone()));
+                    self.nodes
+                        .get_mut(name)
+                        .into_iter()
+                        .for_each(|node| node.knows.extend(others.clone()));
                 }
             }
             Action::Replicate { at, of } => {
                 assert!(self.nodes[at].slots.is_empty(), "{at} has slots");
-                let primary = self.nodes[at].knows.iter().find(|name| id_of(name) == *of).expect("known").clone();
+                let primary = self.nodes[at]
+                    .knows
+                    .iter()
+                    .find(|name| id_of(name) == *of)
+                    .expect("known")
+                    .clone();
                 assert!(self.nodes[&primary].replica_of.is_none(), "{primary} is a replica");
                 self.at(at).replica_of = Some(primary);
             }
@@ -153,7 +199,11 @@ impl Model {
                 let old = self.nodes[at].replica_of.clone().expect("a replica");
                 let slots = std::mem::take(&mut self.at(&old).slots);
                 let epoch = self.nodes.values().map(|node| node.epoch).max().unwrap() + 1;
-                for node in self.nodes.values_mut().filter(|node| node.replica_of.as_ref() == Some(&old)) {
+                for node in self
+                    .nodes
+                    .values_mut()
+                    .filter(|node| node.replica_of.as_ref() == Some(&old))
+                {
                     node.replica_of = Some(at.clone());
                 }
                 self.at(&old).replica_of = Some(at.clone());
@@ -167,7 +217,9 @@ impl Model {
                 let mut left = SlotSet::default();
                 let old = SlotSet::from_ranges(&self.nodes[from].slots);
                 assert_eq!(old.shared(&moved), moved.len(), "{from} has all that it gives");
-                old.iter().filter(|slot| !moved.contains(*slot)).for_each(|slot| left.insert(slot));
+                old.iter()
+                    .filter(|slot| !moved.contains(*slot))
+                    .for_each(|slot| left.insert(slot));
                 self.at(from).slots = left.ranges();
                 self.at(from).open.clear();
                 let node = self.at(to);
@@ -196,9 +248,16 @@ fn wanted(shards: u16, nodes: usize) -> Vec<WantedShard> {
     (0..shards)
         .map(|n| {
             let letter = char::from(b'a' + n as u8);
-            let node = |m| WantedNode { id: format!("{letter}{m}"), zone: "us-east-1a".to_owned() };
+            let node = |m| WantedNode {
+                id: format!("{letter}{m}"),
+                zone: "us-east-1a".to_owned(),
+            };
             let slots = vec![range(share(n), share(n + 1) - 1)];
-            WantedShard { id: format!("{:04}", n + 1), slots, nodes: (0..nodes).map(node).collect() }
+            WantedShard {
+                id: format!("{:04}", n + 1),
+                slots,
+                nodes: (0..nodes).map(node).collect(),
+            }
         })
         .collect()
 }
@@ -228,25 +287,46 @@ fn fresh_nodes_become_a_cluster() {
 #[test]
 fn one_node_alone_is_a_cluster() {
     let done = Model::fresh(&["a0"]).run(&wanted(1, 1));
-    assert_eq!(done, [Action::Claim { at: "a0".to_owned(), epoch: Some(1), slots: vec![range(0, 16383)] }]);
+    assert_eq!(
+        done,
+        [Action::Claim {
+            at: "a0".to_owned(),
+            epoch: Some(1),
+            slots: vec![range(0, 16383)]
+        }]
+    );
 }
 
 #[test]
 fn one_node_greets_all_others() {
     let mut model = Model::fresh(&["a0", "b0", "c0"]);
-    let Next::Do(claims) = model.next(&wanted(3, 1)) else { panic!() };
+    let Next::Do(claims) = model.next(&wanted(3, 1)) else {
+        panic!()
+    };
     claims.iter().for_each(|action| model.take(action));
-    let Next::Do(meetings) = model.next(&wanted(3, 1)) else { panic!() };
-    let meet = |name: &str| Action::Meet { at: "a0".to_owned(), address: address_of(name), bus_port: 1 };
+    let Next::Do(meetings) = model.next(&wanted(3, 1)) else {
+        panic!()
+    };
+    let meet = |name: &str| Action::Meet {
+        at: "a0".to_owned(),
+        address: address_of(name),
+        bus_port: 1,
+    };
     assert_eq!(meetings, [meet("b0"), meet("c0")]);
 }
 
 #[test]
 fn nothing_is_done_before_every_node_answers() {
     let model = Model::fresh(&["a0", "b0"]);
-    assert_eq!(model.next(&wanted(3, 1)), Next::Wait("node c0 does not answer yet".to_owned()));
+    assert_eq!(
+        model.next(&wanted(3, 1)),
+        Next::Wait("node c0 does not answer yet".to_owned())
+    );
     let model = Model::formed(&wanted(3, 2)).with("b1", |node| node.silent = true);
-    assert_eq!(model.next(&wanted(3, 2)), Next::Wait("node b1 does not answer yet".to_owned()));
+    assert_eq!(
+        model.next(&wanted(3, 2)),
+        Next::Wait("node b1 does not answer yet".to_owned())
+    );
 }
 
 #[test]
@@ -317,7 +397,10 @@ fn a_handover_waits_for_a_replica_in_step() {
     let mut wanted = wanted(2, 2);
     let model = Model::formed(&wanted).with("a1", |node| node.out_of_step = true);
     wanted[0].nodes.remove(0);
-    assert_eq!(model.next(&wanted), Next::Wait("no replica of a0 is in step to take over from it".to_owned()));
+    assert_eq!(
+        model.next(&wanted),
+        Next::Wait("no replica of a0 is in step to take over from it".to_owned())
+    );
 }
 
 #[test]
@@ -354,7 +437,11 @@ fn slots_are_rebalanced() {
     uneven[1].slots = vec![range(100, 16383)];
     let mut model = Model::formed(&uneven);
     let done = model.run(&wanted(2, 1));
-    let moved = Action::MoveSlots { from: "b0".to_owned(), to: "a0".to_owned(), slots: vec![range(100, 8191)] };
+    let moved = Action::MoveSlots {
+        from: "b0".to_owned(),
+        to: "a0".to_owned(),
+        slots: vec![range(100, 8191)],
+    };
     assert_eq!(done, [moved]);
 }
 
@@ -371,7 +458,11 @@ fn every_change_goes_on_wherever_it_was_cut_short() {
             model.take(&action);
             let mut cut = model.clone();
             cut.run(&target);
-            assert_eq!(cut.next(&target), Next::Reached, "{from:?} to {to:?} cut after {action:?}");
+            assert_eq!(
+                cut.next(&target),
+                Next::Reached,
+                "{from:?} to {to:?} cut after {action:?}"
+            );
         }
     }
 }
@@ -381,7 +472,11 @@ fn a_move_that_was_begun_is_finished_first() {
     let model = Model::formed(&wanted(3, 1))
         .with("a0", |node| node.open = " [5->-id-c0]".to_owned())
         .with("c0", |node| node.open = " [5-<-id-a0]".to_owned());
-    let moved = |from: &str, to: &str| Action::MoveSlots { from: from.into(), to: to.into(), slots: vec![range(5, 5)] };
+    let moved = |from: &str, to: &str| Action::MoveSlots {
+        from: from.into(),
+        to: to.into(),
+        slots: vec![range(5, 5)],
+    };
     assert_eq!(model.next(&wanted(3, 1)), Next::Do(vec![moved("a0", "c0")]));
     let done = model.clone().run(&wanted(3, 1));
     assert_eq!(done, [moved("a0", "c0"), moved("c0", "a0")]);
@@ -389,7 +484,12 @@ fn a_move_that_was_begun_is_finished_first() {
 
 #[test]
 fn an_open_slot_whose_other_side_is_gone_is_settled() {
-    let settle = |at: &str| Next::Do(vec![Action::Settle { at: at.to_owned(), slot: 5 }]);
+    let settle = |at: &str| {
+        Next::Do(vec![Action::Settle {
+            at: at.to_owned(),
+            slot: 5,
+        }])
+    };
     let model = Model::formed(&wanted(2, 1)).with("a0", |node| node.open = " [5->-id-gone]".to_owned());
     assert_eq!(model.next(&wanted(2, 1)), settle("a0"));
     // Moved already, but the giver has not closed it.
@@ -402,15 +502,26 @@ fn an_open_slot_whose_other_side_is_gone_is_settled() {
 #[test]
 fn slots_do_not_move_between_nodes_that_have_not_met() {
     let model = Model::formed(&wanted(2, 1)).with("c0", |node| node.knows = BTreeSet::new());
-    let Next::Do(actions) = model.next(&wanted(3, 1)) else { panic!() };
+    let Next::Do(actions) = model.next(&wanted(3, 1)) else {
+        panic!()
+    };
     assert_eq!(kinds(&actions), ["Meet"]);
 }
 
 #[test]
 fn a_node_that_forgot_the_others_is_introduced_again() {
     let model = Model::formed(&wanted(3, 1)).with("b0", |node| node.knows.clear());
-    let Next::Do(actions) = model.next(&wanted(3, 1)) else { panic!() };
-    assert_eq!(actions, [Action::Meet { at: "b0".to_owned(), address: address_of("a0"), bus_port: 1 }]);
+    let Next::Do(actions) = model.next(&wanted(3, 1)) else {
+        panic!()
+    };
+    assert_eq!(
+        actions,
+        [Action::Meet {
+            at: "b0".to_owned(),
+            address: address_of("a0"),
+            bus_port: 1
+        }]
+    );
 }
 
 #[test]
@@ -426,9 +537,16 @@ fn a_greeting_under_way_is_waited_for() {
     );
     hub.view = View::parse(&text).unwrap();
     let other = members.get_mut("b0").unwrap().said.as_mut().unwrap();
-    let text = format!("id-b0 127.0.0.1:{}@1 myself,master - 0 0 2 connected {}\n", port_of("b0"), slots(8192, 16383));
+    let text = format!(
+        "id-b0 127.0.0.1:{}@1 myself,master - 0 0 2 connected {}\n",
+        port_of("b0"),
+        slots(8192, 16383)
+    );
     other.view = View::parse(&text).unwrap();
-    assert_eq!(next(&wanted(2, 1), &members), Next::Wait("node b0 is being greeted".to_owned()));
+    assert_eq!(
+        next(&wanted(2, 1), &members),
+        Next::Wait("node b0 is being greeted".to_owned())
+    );
 }
 
 #[test]
@@ -450,14 +568,26 @@ fn a_replica_is_not_told_to_forget_its_own_primary() {
         node.replica_of = Some("nobody".to_owned());
         node.knows.insert("nobody".to_owned());
     });
-    let Next::Do(actions) = model.next(&wanted(2, 2)) else { panic!() };
-    assert_eq!(actions, [Action::Replicate { at: "b1".to_owned(), of: id_of("b0") }]);
+    let Next::Do(actions) = model.next(&wanted(2, 2)) else {
+        panic!()
+    };
+    assert_eq!(
+        actions,
+        [Action::Replicate {
+            at: "b1".to_owned(),
+            of: id_of("b0")
+        }]
+    );
 }
 
 #[test]
 fn slots_that_nobody_serves_are_claimed_without_an_epoch_in_a_cluster_that_runs() {
     let model = Model::formed(&wanted(2, 1)).with("a0", |node| node.slots = vec![range(0, 8000)]);
-    let claim = Action::Claim { at: "a0".to_owned(), epoch: None, slots: vec![range(8001, 8191)] };
+    let claim = Action::Claim {
+        at: "a0".to_owned(),
+        epoch: None,
+        slots: vec![range(8001, 8191)],
+    };
     assert_eq!(model.next(&wanted(2, 1)), Next::Do(vec![claim]));
 }
 
@@ -467,8 +597,16 @@ fn of_two_claims_the_higher_epoch_counts() {
     let model = Model::formed(&wanted(2, 2)).with("a1", |node| {
         (node.replica_of, node.slots, node.epoch) = (None, vec![range(0, 8191)], 9);
     });
-    let Next::Do(actions) = model.next(&wanted(2, 2)) else { panic!() };
-    assert_eq!(actions, [Action::Replicate { at: "a0".to_owned(), of: id_of("a1") }]);
+    let Next::Do(actions) = model.next(&wanted(2, 2)) else {
+        panic!()
+    };
+    assert_eq!(
+        actions,
+        [Action::Replicate {
+            at: "a0".to_owned(),
+            of: id_of("a1")
+        }]
+    );
 }
 
 #[test]
@@ -476,25 +614,39 @@ fn a_leaving_node_that_is_dead_and_serves_nothing_is_removed() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.silent = true);
     let mut fewer = wanted(2, 2);
     fewer[1].nodes.truncate(1);
-    assert_eq!(model.next(&fewer), Next::Do(vec![Action::Remove { member: "b1".to_owned() }]));
+    assert_eq!(
+        model.next(&fewer),
+        Next::Do(vec![Action::Remove {
+            member: "b1".to_owned()
+        }])
+    );
 }
 
 #[test]
 fn a_leaving_node_that_is_dead_and_serves_slots_is_waited_for() {
     let model = Model::formed(&wanted(3, 1)).with("c0", |node| node.silent = true);
-    assert_eq!(model.next(&wanted(2, 1)), Next::Wait("node c0 does not answer yet".to_owned()));
+    assert_eq!(
+        model.next(&wanted(2, 1)),
+        Next::Wait("node c0 does not answer yet".to_owned())
+    );
 }
 
 #[test]
 fn a_failing_node_keeps_the_cluster_from_being_reached() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.failing = true);
-    assert_eq!(model.next(&wanted(2, 2)), Next::Wait("in the view of a0, b1 is failing".to_owned()));
+    assert_eq!(
+        model.next(&wanted(2, 2)),
+        Next::Wait("in the view of a0, b1 is failing".to_owned())
+    );
 }
 
 #[test]
 fn a_replica_out_of_step_keeps_the_cluster_from_being_reached() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.out_of_step = true);
-    assert_eq!(model.next(&wanted(2, 2)), Next::Wait("replica b1 is not in step with its primary yet".to_owned()));
+    assert_eq!(
+        model.next(&wanted(2, 2)),
+        Next::Wait("replica b1 is not in step with its primary yet".to_owned())
+    );
 }
 
 #[test]
@@ -502,8 +654,14 @@ fn a_view_that_is_behind_is_waited_for() {
     let mut members = Model::formed(&wanted(3, 1)).members();
     let behind = &mut members.get_mut("c0").unwrap().said.as_mut().unwrap().view;
     behind.nodes.retain(|seen| seen.id != "id-b0");
-    assert_eq!(next(&wanted(3, 1), &members), Next::Wait("in the view of c0, b0 is not known yet".to_owned()));
+    assert_eq!(
+        next(&wanted(3, 1), &members),
+        Next::Wait("in the view of c0, b0 is not known yet".to_owned())
+    );
     let mut members = Model::formed(&wanted(3, 1)).members();
     members.get_mut("c0").unwrap().said.as_mut().unwrap().cluster_ok = false;
-    assert_eq!(next(&wanted(3, 1), &members), Next::Wait("c0 does not take the cluster for working yet".to_owned()));
+    assert_eq!(
+        next(&wanted(3, 1), &members),
+        Next::Wait("c0 does not take the cluster for working yet".to_owned())
+    );
 }
