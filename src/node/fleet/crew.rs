@@ -195,6 +195,10 @@ impl Crew {
             ));
             if !running.answered {
                 running.failed_starts += 1;
+                // What it was to load is for its next start, unless that is what it fails at.
+                if running.failed_starts < STARTS_BEFORE_FAILURE {
+                    process::keep_data(&folder);
+                }
                 running.next_start = now + Duration::from_millis(50 << running.failed_starts.min(6));
                 return self.learn_from_failure(name, node, wanted);
             }
