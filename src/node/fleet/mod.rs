@@ -165,6 +165,13 @@ impl Fleet {
         for (_, orders) in self.orders.iter().filter(|(key, _)| !wanted.clusters.contains_key(key)) {
             orders.send_replace(Order::Remove);
         }
+        // A cluster that was refused for its name has no supervisor who would report its end.
+        let known = |key: &ClusterKey| wanted.clusters.contains_key(key) || self.orders.contains_key(key);
+        self.shared.report.send_if_modified(|report| {
+            let before = report.clusters.len();
+            report.clusters.retain(|key, _| known(key));
+            report.clusters.len() != before
+        });
     }
 
     fn supervise(&mut self, key: &ClusterKey, order: Order) {

@@ -264,5 +264,8 @@ async fn a_name_that_leads_elsewhere_is_refused() {
     let refused = cloud.report.wait_for(|report| report.clusters.contains_key(&evil));
     let report = tokio::time::timeout(DEADLINE, refused).await.unwrap().unwrap().clone();
     assert!(report.clusters[&evil].failure.is_some());
+    cloud.want(None);
+    let forgotten = cloud.report.wait_for(|report| report.clusters.is_empty());
+    assert!(tokio::time::timeout(DEADLINE, forgotten).await.is_ok());
     cloud.stop().await;
 }
