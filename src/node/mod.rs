@@ -4,13 +4,13 @@
 //! [`wanted`] is the seam: the control side says which nodes it wants, the fleet says which there are. Nothing here
 //! imports the command line's side; the two meet only over HTTP.
 
+pub mod control;
 pub mod fleet;
 pub mod log;
 pub mod program;
 pub mod serve;
 mod stand_in;
 pub mod store;
-pub mod wanted;
-
 #[cfg(test)]
 mod test_folder;
+pub mod wanted;

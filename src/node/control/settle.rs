@@ -1,0 +1,213 @@
+//! What happens by itself: groups settle when the fleet has reached what is wanted, or when the clock says so.
+
+use super::Region;
+use super::events::SourceType;
+use super::replication_group::{Endpoint, NodeGroup, ReplicationGroup, Status};
+use crate::node::wanted::{ClusterKey, ClusterReport, FleetReport, WantedCluster, WantedNode, WantedShard};
+
+/// What a group needs done that the group alone can't do.
+enum Outcome {
+    Nothing,
+    Changed,
+    Created,
+    CreateFailed(String),
+    Modified { words: String, removed: Vec<String>, added: Vec<(String, String)> },
+    ModifyFailed(String),
+    Deleted,
+}
+
+impl Region {
+    /// What the fleet is to run for a group.
+    pub fn wanted_cluster(&self, group: &ReplicationGroup) -> WantedCluster {
+        let parameters = self.parameter_group(&group.parameter_group).map(|group| group.directives());
+        let shard = |node_group: &NodeGroup| WantedShard {
+            id: node_group.id.clone(),
+            slots: node_group.wanted_slots().clone(),
+            nodes: node_group
+                .kept_members()
+                .map(|member| WantedNode { id: member.id.clone(), zone: member.zone.clone() })
+                .collect(),
+        };
+        WantedCluster {
+            generation: group.generation,
+            engine: group.engine,
+            port: group.port,
+            parameters: parameters.unwrap_or_default(),
+            shards: group.kept_node_groups().map(shard).collect(),
+        }
+    }
+
+    /// Moves groups on by the fleet's report and by the clock; says whether anything changed.
+    pub fn settle_groups(&mut self, now_ms: u64, report: &FleetReport) -> bool {
+        let mut changed = false;
+        for id in self.groups.keys().cloned().collect::<Vec<_>>() {
+            let key = ClusterKey { region: self.name.clone(), replication_group_id: id.clone() };
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let outcome = settle(group, &key, now_ms, report.clusters.get(&key));
+            changed |= !matches!(outcome, Outcome::Nothing);
+            self.tell(now_ms, &id, outcome);
+        }
+        changed
+    }
+
+    fn tell(&mut self, now_ms: u64, id: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing | Outcome::Changed => {}
+            Outcome::Created => self.tell_created(now_ms, id),
+            Outcome::CreateFailed(reason) => {
+                self.record_group(now_ms, id, format!("Replication group {id} failed to be created: {reason}"));
+            }
+            Outcome::ModifyFailed(reason) => {
+                self.record_group(now_ms, id, format!("Replication group {id} could not be modified: {reason}"));
+            }
+            Outcome::Modified { words, removed, added } => {
+                for (member, zone) in added {
+                    self.tell_added(now_ms, &member, &zone);
+                }
+                for member in removed {
+                    self.tell_removed(now_ms, &member);
+                }
+                self.record_group(now_ms, id, format!("{words} of replication group {id} completed"));
+            }
+            Outcome::Deleted => {
+                let gone = self.groups.remove(id);
+                for member in gone.iter().flat_map(ReplicationGroup::members) {
+                    self.tell_removed(now_ms, &member.id);
+                }
+                self.record_group(now_ms, id, format!("Replication group {id} deleted"));
+            }
+        }
+    }
+
+    fn tell_created(&mut self, now_ms: u64, id: &str) {
+        let Some(group) = self.groups.get(id) else { return };
+        let members: Vec<_> = group.members().map(|member| (member.id.clone(), member.zone.clone())).collect();
+        for (member, zone) in members {
+            self.tell_added(now_ms, &member, &zone);
+        }
+        self.record_group(now_ms, id, format!("Replication group {id} created"));
+    }
+
+    fn tell_added(&mut self, now_ms: u64, member: &str, zone: &str) {
+        let message = format!("Added cache node 0001 in availability zone {zone}");
+        self.record(now_ms, SourceType::CacheCluster, member, message);
+        self.record(now_ms, SourceType::CacheCluster, member, "Cache cluster created");
+    }
+
+    fn tell_removed(&mut self, now_ms: u64, member: &str) {
+        self.record(now_ms, SourceType::CacheCluster, member, "Removed cache node 0001");
+        self.record(now_ms, SourceType::CacheCluster, member, "Cache cluster deleted");
+    }
+}
+
+fn settle(group: &mut ReplicationGroup, key: &ClusterKey, now_ms: u64, report: Option<&ClusterReport>) -> Outcome {
+    let learned = report.is_some_and(|report| learn(group, report));
+    let is_due = group.due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+    let is_reached = report.is_some_and(|report| report.reached >= group.generation);
+    let is_done = is_due || (group.due_ms.is_none() && is_reached);
+    match group.status {
+        Status::Creating | Status::Modifying if is_done => {
+            if report.is_none() {
+                group.reached = group.generation;
+                name_endpoints(group, &key.region);
+            }
+            finish(group)
+        }
+        Status::Creating | Status::Modifying => match failure(group, now_ms, report) {
+            Some(reason) => fail(group, now_ms, reason),
+            None if learned => Outcome::Changed,
+            None => Outcome::Nothing,
+        },
+        Status::Deleting if is_due || (group.due_ms.is_none() && report.is_none()) => Outcome::Deleted,
+        _ if learned => Outcome::Changed,
+        _ => Outcome::Nothing,
+    }
+}
+
+/// Takes over what the fleet knows: endpoints, primaries and how far it is.
+fn learn(group: &mut ReplicationGroup, report: &ClusterReport) -> bool {
+    let before = group.clone();
+    let endpoint = |address: std::net::SocketAddr| Endpoint { address: address.ip().to_string(), port: address.port() };
+    if let Some(address) = report.endpoint {
+        group.endpoint = Some(endpoint(address));
+    }
+    group.reached = group.reached.max(report.reached);
+    for member in group.members_mut() {
+        if let Some(node) = report.nodes.get(&member.id) {
+            member.endpoint = Some(endpoint(node.address));
+            member.is_primary = node.primary;
+        }
+    }
+    *group != before
+}
+
+/// Without nodes: names of the form that ElastiCache gives, which lead nowhere but to this machine.
+fn name_endpoints(group: &mut ReplicationGroup, region: &str) {
+    if group.endpoint.is_some() && group.members().all(|member| member.endpoint.is_some()) {
+        return;
+    }
+    let (id, port) = (group.id.clone(), group.port);
+    let name = |label: &str, middle: &str| Endpoint {
+        address: format!("{label}.local.{middle}{region}.cache.localhost"),
+        port,
+    };
+    group.endpoint = Some(name(&id, "clustercfg."));
+    for member in group.members_mut() {
+        member.endpoint = Some(name(&member.id, "0001."));
+    }
+}
+
+/// A failure that is not left over from an earlier change.
+fn failure(group: &ReplicationGroup, now_ms: u64, report: Option<&ClusterReport>) -> Option<String> {
+    if group.due_ms.is_some() {
+        return None;
+    }
+    let reason = report?.failure.clone()?;
+    let is_old = group.old_failure.as_ref().is_some_and(|(old, until_ms)| *old == reason && now_ms < *until_ms);
+    (!is_old).then_some(reason)
+}
+
+fn fail(group: &mut ReplicationGroup, now_ms: u64, reason: String) -> Outcome {
+    group.old_failure = Some((reason.clone(), now_ms));
+    group.is_resharding = false;
+    group.due_ms = None;
+    if group.status == Status::Creating {
+        group.status = Status::CreateFailed;
+        return Outcome::CreateFailed(reason);
+    }
+    // The group serves on with what it has; what it should have stays wanted, so the fleet may still get there.
+    settle_members(group);
+    Outcome::ModifyFailed(reason)
+}
+
+fn finish(group: &mut ReplicationGroup) -> Outcome {
+    let was_creating = group.status == Status::Creating;
+    let (removed, added) = settle_members(group);
+    group.due_ms = None;
+    group.old_failure = None;
+    group.is_resharding = false;
+    let words = group.under_way.take();
+    if was_creating {
+        return Outcome::Created;
+    }
+    Outcome::Modified { words: words.unwrap_or_else(|| "Modification".to_owned()), removed, added }
+}
+
+/// Lets members and node groups go that were to go, and makes the others available. Gives the ids of those that went
+/// and those that came, with their zones.
+fn settle_members(group: &mut ReplicationGroup) -> (Vec<String>, Vec<(String, String)>) {
+    let with = |status: Status| group.members().filter(move |member| member.status == status);
+    let removed = with(Status::Deleting).map(|member| member.id.clone()).collect();
+    let added = with(Status::Creating).map(|member| (member.id.clone(), member.zone.clone())).collect();
+    group.status = Status::Available;
+    group.node_groups.retain(|node_group| node_group.status != Status::Deleting);
+    for node_group in &mut group.node_groups {
+        node_group.status = Status::Available;
+        if let Some(slots) = node_group.next_slots.take() {
+            node_group.slots = slots;
+        }
+        node_group.members.retain(|member| member.status != Status::Deleting);
+        node_group.members.iter_mut().for_each(|member| member.status = Status::Available);
+    }
+    (removed, added)
+}
