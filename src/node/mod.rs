@@ -4,6 +4,7 @@
 //! [`wanted`] is the seam: the control side says which nodes it wants, the fleet says which there are. Nothing here
 //! imports the command line's side; the two meet only over HTTP.
 
+mod api;
 pub mod control;
 pub mod fleet;
 pub mod log;
