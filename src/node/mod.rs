@@ -8,8 +8,10 @@ mod api;
 pub mod control;
 pub mod fleet;
 pub mod log;
+mod peer;
 pub mod program;
 pub mod serve;
+pub mod server;
 mod stand_in;
 pub mod store;
 #[cfg(test)]

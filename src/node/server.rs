@@ -1,0 +1,308 @@
+//! Glue of the control side: sockets, the clock and the one owner of the state.
+//!
+//! Every request is read, the state is locked for one pure operation, and the answer is sent. What the operation
+//! changed goes to the fleet and to the saver as values; what the fleet reports comes back as ticks.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+
+use super::api::http::{Answer, ApiCall, Service, refuse_unread};
+use super::control::error::ApiError;
+use super::control::network::Surroundings;
+use super::control::{State, Timing};
+use super::peer;
+use super::wanted::{FleetReport, Wanted};
+
+/// Largest request body in bytes.
+const LARGEST_BODY: usize = 1024 * 1024;
+/// Longest wait for the head of a request, so that silent connections end.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long open requests may take to end once the server is to stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How the server behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerOptions {
+    /// Added to the time that every API answer takes.
+    pub latency: Duration,
+    /// Another EC2 that is asked for the subnets and security groups of ElastiCache calls, such as
+    /// `http://127.0.0.1:4566`; `None` means this server's own.
+    pub ec2_endpoint: Option<String>,
+    /// Factor on all times that pass by the clock alone, above 0; 1 is the usual pace, 0.1 is ten times as fast.
+    pub time_scale: f64,
+    /// Whether no fleet is there: statuses then move by the clock, and endpoints are names without nodes.
+    pub without_nodes: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { latency: Duration::ZERO, ec2_endpoint: None, time_scale: 1.0, without_nodes: false }
+    }
+}
+
+impl ServerOptions {
+    fn timing(&self) -> Timing {
+        let usual = Timing::default();
+        let scaled = |time_ms: u64| (time_ms as f64 * self.time_scale.max(0.0)).round() as u64;
+        Timing {
+            create_ms: scaled(usual.create_ms),
+            modify_ms: scaled(usual.modify_ms),
+            delete_ms: scaled(usual.delete_ms),
+            instance_ms: scaled(usual.instance_ms),
+            without_nodes: self.without_nodes,
+        }
+    }
+}
+
+/// What is asked for about the whole program besides the server's own health.
+pub type ExtraHealth = Arc<dyn Fn() -> Value + Send + Sync>;
+
+struct Shared {
+    options: ServerOptions,
+    timing: Timing,
+    control: Mutex<Control>,
+    wanted_tx: watch::Sender<Wanted>,
+    report_rx: watch::Receiver<FleetReport>,
+    saver: watch::Sender<Arc<State>>,
+    /// Tells the timer that something may be due earlier than it knows.
+    changes: watch::Sender<u64>,
+    extra_health: ExtraHealth,
+}
+
+/// The state with its one owner's bookkeeping.
+struct Control {
+    state: State,
+    calls: BTreeMap<String, u64>,
+    request_count: u64,
+}
+
+/// Serves the API until `shutdown` is ready. `report_rx` and `wanted_tx` lead to the fleet, `saver` to the store.
+///
+/// # Errors
+/// When the listener can't accept any more.
+#[expect(clippy::too_many_arguments, reason = "one argument for each neighbour; a struct would only rename them")]
+pub async fn run(
+    listener: TcpListener,
+    options: ServerOptions,
+    initial: State,
+    wanted_tx: watch::Sender<Wanted>,
+    report_rx: watch::Receiver<FleetReport>,
+    saver: watch::Sender<Arc<State>>,
+    extra_health: ExtraHealth,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let shared = Arc::new(Shared {
+        timing: options.timing(),
+        options,
+        control: Mutex::new(Control { state: initial, calls: BTreeMap::new(), request_count: 0 }),
+        wanted_tx,
+        report_rx,
+        saver,
+        changes: watch::Sender::new(0),
+        extra_health,
+    });
+    shared.publish(&*shared.control.lock().await);
+    let ticker = tokio::spawn(tick(Arc::clone(&shared)));
+    let (stop_tx, stop_rx) = watch::channel(false);
+    tokio::pin!(shutdown);
+    let outcome = loop {
+        tokio::select! {
+            () = &mut shutdown => break Ok(()),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    tokio::spawn(connection(stream, Arc::clone(&shared), stop_rx.clone()));
+                }
+                Err(error) if is_passing(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => break Err(error),
+            },
+        }
+    };
+    drop(stop_rx);
+    stop_tx.send_replace(true);
+    // Every connection holds a receiver: when all are gone, all answers are sent.
+    let _ = tokio::time::timeout(FAREWELL, stop_tx.closed()).await;
+    ticker.abort();
+    outcome
+}
+
+/// Whether accepting may work again in a moment: the peer gave up, or there are too many open files.
+fn is_passing(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+        || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stop_rx: watch::Receiver<bool>) {
+    // Answers are small and whole: waiting to fill a packet would only add to each.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop_rx.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let request_id = shared.next_request_id().await;
+    if request.headers().contains_key(header::ORIGIN) {
+        return response(Answer::note(403, "requests of web pages are not answered", &request_id));
+    }
+    let path = request.uri().path();
+    if *request.method() == Method::GET && path.starts_with("/_shardform/") {
+        return response(shared.own_page(path, &request_id).await);
+    }
+    if ![Method::POST, Method::GET].contains(request.method()) {
+        return response(Answer::note(405, "the AWS API takes POST and GET", &request_id));
+    }
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return response(Answer::note(413, "a request body may have at most 1 MiB", &request_id));
+        }
+        Err(_) => return response(Answer::note(400, "the request body did not arrive", &request_id)),
+    };
+    let answer = match ApiCall::read(&head.method, &head.uri, &head.headers, &body) {
+        Ok(call) => shared.run(&call, &request_id).await,
+        Err(refusal) => refuse_unread(&head.headers, &refusal, &request_id),
+    };
+    if !shared.options.latency.is_zero() {
+        tokio::time::sleep(shared.options.latency).await;
+    }
+    response(answer)
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(answer.content_type));
+    if let Ok(id) = header::HeaderValue::from_str(&answer.request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+impl Shared {
+    async fn next_request_id(&self) -> String {
+        let mut control = self.control.lock().await;
+        control.request_count += 1;
+        format!("00000000-0000-4000-8000-{:012x}", control.request_count)
+    }
+
+    async fn own_page(&self, path: &str, request_id: &str) -> Answer {
+        let body = match path {
+            "/_shardform/health" => self.health(),
+            "/_shardform/calls" => json!({ "calls": self.control.lock().await.calls }),
+            _ => return Answer::note(404, "there is no such page", request_id),
+        };
+        Answer::json(200, "application/json", &body, request_id)
+    }
+
+    fn health(&self) -> Value {
+        let mut body = json!({ "status": "ready", "services": ["elasticache", "ec2", "sts", "ssm"] });
+        if let (Some(body), Value::Object(extra)) = (body.as_object_mut(), (self.extra_health)()) {
+            body.extend(extra);
+        }
+        body
+    }
+
+    async fn run(&self, call: &ApiCall, request_id: &str) -> Answer {
+        let surroundings = match self.ask_peer(call).await {
+            Ok(surroundings) => surroundings,
+            Err(refusal) => return call.refuse(&refusal, request_id),
+        };
+        let mut control = self.control.lock().await;
+        let name = if call.is_known() { call.counted_name() } else { format!("{}:unknown", call.service.as_str()) };
+        *control.calls.entry(name).or_default() += 1;
+        let now_ms = now_ms();
+        // What is due by now is seen by this call, however late the timer is.
+        let ticked = control.state.tick(now_ms, &self.report_rx.borrow());
+        let outcome = call.run(&mut control.state, now_ms, self.timing, surroundings.as_ref(), request_id);
+        if ticked || outcome.wrote {
+            self.publish(&control);
+        }
+        outcome.answer
+    }
+
+    /// What the other EC2 says of the subnets and security groups that a call names, if there is one and it matters.
+    async fn ask_peer(&self, call: &ApiCall) -> Result<Option<Surroundings>, ApiError> {
+        const NAMES_NETWORK: &[&str] =
+            &["CreateCacheSubnetGroup", "ModifyCacheSubnetGroup", "CreateReplicationGroup", "ModifyReplicationGroup"];
+        let Some(endpoint) = &self.options.ec2_endpoint else { return Ok(None) };
+        if call.service != Service::ElastiCache || !NAMES_NETWORK.contains(&call.action.as_str()) {
+            return Ok(None);
+        }
+        let subnet_ids = call.parameters.strings("SubnetIds");
+        let group_ids = call.parameters.strings("SecurityGroupIds");
+        peer::look_up(endpoint, &call.region, &subnet_ids, &group_ids).await.map(Some)
+    }
+
+    /// Hands the state to the fleet, the store and the timer.
+    fn publish(&self, control: &Control) {
+        if !self.options.without_nodes {
+            let wanted = control.state.wanted();
+            self.wanted_tx.send_if_modified(|old| {
+                let is_new = *old != wanted;
+                if is_new {
+                    *old = wanted;
+                }
+                is_new
+            });
+        }
+        self.saver.send_replace(Arc::new(control.state.clone()));
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// Moves the state on when the fleet reports, and when the clock says so.
+async fn tick(shared: Arc<Shared>) {
+    let mut report_rx = shared.report_rx.clone();
+    let mut changes = shared.changes.subscribe();
+    let mut has_fleet = true;
+    loop {
+        let due_ms = {
+            let mut control = shared.control.lock().await;
+            let report = report_rx.borrow_and_update().clone();
+            if control.state.tick(now_ms(), &report) {
+                shared.publish(&control);
+            }
+            changes.borrow_and_update();
+            control.state.next_due()
+        };
+        let wait = due_ms.map_or(Duration::from_secs(3600), |due_ms| {
+            Duration::from_millis(due_ms.saturating_sub(now_ms()).clamp(1, 3_600_000))
+        });
+        tokio::select! {
+            report = report_rx.changed(), if has_fleet => has_fleet = report.is_ok(),
+            change = changes.changed() => if change.is_err() { return },
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
