@@ -58,7 +58,13 @@ impl Xml {
     }
 
     /// A list: an element with one `item` element for each.
-    pub fn list<Item>(&mut self, name: &str, item: &str, items: impl IntoIterator<Item = Item>, mut inside: impl FnMut(&mut Self, Item)) {
+    pub fn list<Item>(
+        &mut self,
+        name: &str,
+        item: &str,
+        items: impl IntoIterator<Item = Item>,
+        mut inside: impl FnMut(&mut Self, Item),
+    ) {
         self.group(name, |xml| {
             for one in items {
                 xml.group(item, |xml| inside(xml, one));

@@ -50,15 +50,17 @@ impl Region {
 
     /// Every interface that is held.
     pub fn interfaces(&self) -> Vec<HeldInterface<'_>> {
-        let of_instances = self.instances.values().filter(|instance| !instance.is_terminated()).map(|instance| {
-            HeldInterface {
+        let of_instances = self
+            .instances
+            .values()
+            .filter(|instance| !instance.is_terminated())
+            .map(|instance| HeldInterface {
                 interface: &instance.interface,
                 group_ids: &instance.group_ids,
                 description: String::new(),
                 instance_id: Some(&instance.id),
                 attached_ms: instance.launch_ms,
-            }
-        });
+            });
         let of_groups = self.groups.values().flat_map(|group| {
             group.members().map(|member| HeldInterface {
                 interface: &member.interface,

@@ -25,7 +25,10 @@ pub(crate) struct KeyPair {
 
 /// A key pair that does not exist.
 pub(crate) fn not_found(name: &str) -> ApiError {
-    ApiError::new("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"))
+    ApiError::new(
+        "InvalidKeyPair.NotFound",
+        format!("The key pair '{name}' does not exist"),
+    )
 }
 
 impl Region {
@@ -38,7 +41,9 @@ impl Region {
         tags: &[(String, String)],
     ) -> Result<KeyPair, ApiError> {
         if name.is_empty() || name.len() > 255 || !name.is_ascii() {
-            return Err(ApiError::value("Invalid value for keyName: 1 to 255 ASCII characters are allowed."));
+            return Err(ApiError::value(
+                "Invalid value for keyName: 1 to 255 ASCII characters are allowed.",
+            ));
         }
         let public_key = decode_line(material).ok_or_else(bad_format)?;
         let (kind, fingerprint) = fingerprint(&public_key)?;
@@ -65,7 +70,9 @@ impl Region {
             return Err(ApiError::missing("KeyName"));
         }
         let meant = |pair: &&KeyPair| name.is_none_or(|name| pair.name == name) && id.is_none_or(|id| pair.id == id);
-        let Some(pair) = self.key_pairs.values().find(meant) else { return Ok(None) };
+        let Some(pair) = self.key_pairs.values().find(meant) else {
+            return Ok(None);
+        };
         let (name, id) = (pair.name.clone(), pair.id.clone());
         self.key_pairs.remove(&name);
         Ok(Some(id))
@@ -95,6 +102,9 @@ fn fingerprint(line: &str) -> Result<(&'static str, String), ApiError> {
     if blob.get(4..4 + algorithm.len()) != Some(algorithm.as_bytes()) || blob.len() < algorithm.len() + 36 {
         return Err(bad_format());
     }
-    // EC2 gives the MD5 of the DER form for RSA keys; here both kinds get the OpenSSH fingerprint.
-    Ok((kind, format!("{}=", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob)))))
+    // For RSA keys EC2 gives the MD5 of the DER form; here both kinds get the OpenSSH fingerprint.
+    Ok((
+        kind,
+        format!("{}=", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob))),
+    ))
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::wanted::{ClusterKey, FleetReport, Wanted};
 
+pub(crate) mod checks;
+pub(crate) mod create;
 pub(crate) mod engine_versions;
 pub(crate) mod error;
 pub(crate) mod events;
@@ -32,6 +34,8 @@ pub(crate) mod tags;
 pub(crate) mod time;
 pub(crate) mod validate;
 
+#[cfg(test)]
+mod tests;
 
 /// The account that the local cloud plays.
 pub const ACCOUNT_ID: &str = "000000000000";
@@ -41,7 +45,7 @@ pub const ACCOUNT_ID: &str = "000000000000";
 #[serde(default)]
 pub struct State {
     /// Regions by name; each is made on first use.
-    pub(crate) regions: BTreeMap<String, Region>,
+    pub(super) regions: BTreeMap<String, Region>,
     /// Where ids and generations come from.
     pub(crate) source: Source,
 }
@@ -95,7 +99,9 @@ pub(crate) fn stable_id(prefix: &str, name: &str) -> String {
 
 /// A number that depends on nothing but the text (FNV-1a, mixed).
 pub(crate) fn stable_number(text: &str) -> u64 {
-    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    }))
 }
 
 fn mix(mut number: u64) -> u64 {
@@ -121,7 +127,13 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { create_ms: 1000, modify_ms: 300, delete_ms: 500, instance_ms: 1000, without_nodes: false }
+        Self {
+            create_ms: 1000,
+            modify_ms: 300,
+            delete_ms: 500,
+            instance_ms: 1000,
+            without_nodes: false,
+        }
     }
 }
 
@@ -139,7 +151,13 @@ pub(crate) struct Context<'a> {
 impl State {
     /// An empty cloud whose ids are drawn from the stream of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { source: Source { seed, ..Source::default() }, ..Self::default() }
+        Self {
+            source: Source {
+                seed,
+                ..Source::default()
+            },
+            ..Self::default()
+        }
     }
 
     /// The region of this name, made on first use, with what an operation on it needs.
@@ -150,8 +168,19 @@ impl State {
         timing: Timing,
         peer: Option<&'a network::Surroundings>,
     ) -> (&'a mut Region, Context<'a>) {
-        let region = self.regions.entry(region.to_owned()).or_insert_with(|| Region::new(region));
-        (region, Context { now_ms, timing, source: &mut self.source, peer })
+        let region = self
+            .regions
+            .entry(region.to_owned())
+            .or_insert_with(|| Region::new(region));
+        (
+            region,
+            Context {
+                now_ms,
+                timing,
+                source: &mut self.source,
+                peer,
+            },
+        )
     }
 
     /// Advances every status that is due; says whether anything changed.
@@ -169,7 +198,10 @@ impl State {
         let mut wanted = Wanted::default();
         for region in self.regions.values() {
             for group in region.groups.values().filter(|group| group.is_wanted()) {
-                let key = ClusterKey { region: region.name.clone(), replication_group_id: group.id.clone() };
+                let key = ClusterKey {
+                    region: region.name.clone(),
+                    replication_group_id: group.id.clone(),
+                };
                 wanted.clusters.insert(key, region.wanted_cluster(group));
             }
         }

@@ -1,12 +1,10 @@
 //! `ModifyReplicationGroup`: settings, parameter group, engine version and node type of a settled group.
 
+use super::checks::{LogDeliveryInput, check_family, check_multi_az, ip_discovery, log_deliveries, topic};
 use super::engine_versions::{EngineVersion, engine_named, version_named};
 use super::error::ApiError;
 use super::parameter_group::ParameterGroup;
-use super::replication_group::{
-    LogDeliveryInput, Pending, ReplicationGroup, Settings, Status, check_family, check_multi_az, ip_discovery,
-    log_deliveries, not_found, topic, wrong_state,
-};
+use super::replication_group::{Pending, ReplicationGroup, Settings, Status, not_found, wrong_state};
 use super::{Context, Region, node_types, validate};
 
 /// Input of [`Region::modify_replication_group`]; names as in the API.
@@ -66,7 +64,10 @@ impl Region {
         let is_timed = !needs_nodes || context.timing.without_nodes;
         group.due_ms = is_timed.then_some(context.now_ms + context.timing.modify_ms);
         // The fleet may still report the failure of an earlier change until it has seen this one.
-        group.old_failure = group.old_failure.take().map(|(words, _)| (words, context.now_ms + 3000));
+        group.old_failure = group
+            .old_failure
+            .take()
+            .map(|(words, _)| (words, context.now_ms + 3000));
         for node_group in &mut group.node_groups {
             if node_group.status == Status::Available {
                 node_group.status = Status::Modifying;
@@ -103,7 +104,10 @@ impl Region {
         if group == old {
             return Err(ApiError::combination("No modifications were requested"));
         }
-        let only_pending = ReplicationGroup { pending: old.pending.clone(), ..group.clone() } == old;
+        let only_pending = ReplicationGroup {
+            pending: old.pending.clone(),
+            ..group.clone()
+        } == old;
         if only_pending {
             self.groups.insert(group.id.clone(), group.clone());
             return Ok(group);
@@ -145,7 +149,11 @@ impl Region {
         let group = match (group_id, cluster_id) {
             (Some(id), None) => self.group(id)?,
             (None, Some(id)) => self.group_of_member(id)?,
-            _ => return Err(ApiError::combination("Give either ReplicationGroupId or CacheClusterId.")),
+            _ => {
+                return Err(ApiError::combination(
+                    "Give either ReplicationGroupId or CacheClusterId.",
+                ));
+            }
         };
         Ok(node_types::allowed_modifications(&group.settings.node_type))
     }
@@ -154,7 +162,10 @@ impl Region {
     pub fn group_of_member(&self, id: &str) -> Result<&ReplicationGroup, ApiError> {
         let id = id.to_ascii_lowercase();
         let has = |group: &&ReplicationGroup| group.members().any(|member| member.id == id);
-        self.groups.values().find(has).ok_or_else(|| super::tags::cluster_not_found(&id))
+        self.groups
+            .values()
+            .find(has)
+            .ok_or_else(|| super::tags::cluster_not_found(&id))
     }
 }
 
@@ -177,13 +188,19 @@ fn refuse(input: &ModifyReplicationGroup) -> Result<(), ApiError> {
         ));
     }
     if input.cluster_mode.as_deref().is_some_and(|mode| mode != "enabled") {
-        return Err(ApiError::combination("Cluster mode can't be changed from enabled to another mode."));
+        return Err(ApiError::combination(
+            "Cluster mode can't be changed from enabled to another mode.",
+        ));
     }
     if let Some(name) = input.unsupported.first() {
-        return Err(ApiError::combination(format!("{name} is not allowed for a group with cluster mode on.")));
+        return Err(ApiError::combination(format!(
+            "{name} is not allowed for a group with cluster mode on."
+        )));
     }
     if !input.log_delivery.is_empty() && !input.apply_immediately {
-        return Err(ApiError::combination("Log delivery configurations can be changed only with ApplyImmediately."));
+        return Err(ApiError::combination(
+            "Log delivery configurations can be changed only with ApplyImmediately.",
+        ));
     }
     Ok(())
 }
@@ -215,8 +232,9 @@ fn changed_settings(old: &Settings, input: &ModifyReplicationGroup) -> Result<Se
         settings.ip_discovery = ip_discovery(Some(value))?;
     }
     settings.multi_az = input.multi_az.unwrap_or(settings.multi_az);
-    settings.auto_minor_version_upgrade =
-        input.auto_minor_version_upgrade.unwrap_or(settings.auto_minor_version_upgrade);
+    settings.auto_minor_version_upgrade = input
+        .auto_minor_version_upgrade
+        .unwrap_or(settings.auto_minor_version_upgrade);
     settings.log_delivery = log_deliveries(&settings.log_delivery, &input.log_delivery)?;
     Ok(settings)
 }
@@ -225,15 +243,21 @@ fn requested_version(old: &ReplicationGroup, input: &ModifyReplicationGroup) -> 
     let engine = input.engine.as_deref().map_or(Ok(old.engine), engine_named)?;
     if engine != old.engine {
         if engine == crate::node::wanted::EngineKind::Redis {
-            return Err(ApiError::combination("The engine can't be changed from valkey to redis in place."));
+            return Err(ApiError::combination(
+                "The engine can't be changed from valkey to redis in place.",
+            ));
         }
         let Some(version) = &input.engine_version else {
-            return Err(ApiError::combination("EngineVersion must be given when the engine is changed."));
+            return Err(ApiError::combination(
+                "EngineVersion must be given when the engine is changed.",
+            ));
         };
         return version_named(engine, version);
     }
     let current = old.version()?;
-    let Some(version) = &input.engine_version else { return Ok(current) };
+    let Some(version) = &input.engine_version else {
+        return Ok(current);
+    };
     let version = version_named(engine, version)?;
     if version.numbers() < current.numbers() {
         return Err(ApiError::combination(format!(
@@ -249,11 +273,16 @@ fn apply_or_defer(
     version: &EngineVersion,
     input: &ModifyReplicationGroup,
 ) -> Result<(), ApiError> {
-    let node_type = input.node_type.clone().filter(|node_type| *node_type != group.settings.node_type);
+    let node_type = input
+        .node_type
+        .clone()
+        .filter(|node_type| *node_type != group.settings.node_type);
     if let Some(node_type) = &node_type {
         node_types::check(node_type)?;
         if node_types::has_data_tiering(node_type) != group.data_tiering {
-            return Err(ApiError::combination("Data tiering is fixed when a group is made; this node type changes it."));
+            return Err(ApiError::combination(
+                "Data tiering is fixed when a group is made; this node type changes it.",
+            ));
         }
     }
     let is_other_engine = version.engine != group.engine;

@@ -8,7 +8,10 @@ use crate::node::control::key_pair::{KeyPair, not_found};
 use crate::node::control::time::iso8601;
 
 pub(super) fn import(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let (name, material) = (call.parameters.required("KeyName")?, call.parameters.required("PublicKeyMaterial")?);
+    let (name, material) = (
+        call.parameters.required("KeyName")?,
+        call.parameters.required("PublicKeyMaterial")?,
+    );
     let tags = tag_specification(call.parameters, "key-pair");
     let pair = call.region.import_key_pair(&mut call.context, name, material, &tags)?;
     call.xml.leaf("keyName", &pair.name);
@@ -28,9 +31,8 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     if let Some(id) = ids.iter().find(|id| !all.iter().any(|pair| pair.id == **id)) {
         return Err(not_found(id));
     }
-    let is_asked = |pair: &KeyPair| {
-        (names.is_empty() && ids.is_empty()) || names.contains(&pair.name) || ids.contains(&pair.id)
-    };
+    let is_asked =
+        |pair: &KeyPair| (names.is_empty() && ids.is_empty()) || names.contains(&pair.name) || ids.contains(&pair.id);
     let asked = all.into_iter().filter(is_asked).collect();
     let field = |pair: &KeyPair, name: &str| match name {
         "key-name" => one(&pair.name),
