@@ -12,7 +12,6 @@ mod peer;
 pub mod program;
 pub mod serve;
 pub mod server;
-mod stand_in;
 pub mod store;
 #[cfg(test)]
 mod test_folder;

@@ -11,12 +11,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::control::State;
 use super::fleet::engine::{self, EngineChoice};
 use super::fleet::{self, FleetOptions, NODE_TIMEOUT};
 use super::log::{Log, timestamp};
 use super::program::{Environment, ServeArgs};
-// The joint with the control side: `use super::control::State; use super::server::{self, ServerOptions};`.
-use super::stand_in::{self as server, ServerOptions, State};
+use super::server::{self, ServerOptions};
 use super::store::{Serving, StateFolder, StoreError};
 use super::wanted::{EngineKind, FleetReport, Wanted};
 
@@ -114,6 +114,7 @@ pub async fn serve(
         latency: arguments.latency,
         ec2_endpoint: arguments.ec2_endpoint,
         without_nodes,
+        ..ServerOptions::default()
     };
     let server = server::run(
         listener,
