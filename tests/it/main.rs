@@ -3,4 +3,6 @@
 mod architecture;
 mod executing;
 mod fake_cloud;
+mod node_serve;
 mod planning;
+mod sandbox;
