@@ -7,8 +7,9 @@
 //!   a stack is made of; [`spec`] is the plan file; [`observed`] is what there is to be read of a cloud; [`desired`]
 //!   decides all defaults; [`diff`] says what differs and by which [`call`]s it is mended; [`steps`] orders them;
 //!   [`event`] is what an executor may tell.
-//! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`execute`] walks the
-//!   steps; [`cluster`] talks to a live cluster.
+//! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`keys`] keeps private
+//!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] talks to a
+//!   live cluster.
 //! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
 
 pub mod resource;
@@ -26,5 +27,9 @@ pub mod steps;
 pub mod cloud;
 pub mod cluster;
 pub mod execute;
+
+pub mod aws;
+pub mod keys;
+pub mod secret;
 
 pub mod node;

@@ -1,0 +1,231 @@
+//! From the SDK's errors to [`CloudError`]: code and message word for word, what kind of error it is, and a hint where
+//! we know what to do next.
+
+use std::error::Error;
+
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+use super::http::{AtAddress, is_html};
+use crate::cloud::{CloudError, ErrorKind};
+
+/// Makes `map_err`'s closure for one operation, such as `ec2:DescribeSubnets`.
+pub(super) fn failed<E>(operation: &'static str) -> impl FnOnce(SdkError<E>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| cloud_error(operation, &error)
+}
+
+/// The error of one operation.
+pub(super) fn cloud_error<E>(operation: &str, error: &SdkError<E>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if let Some(code) = error.code() {
+        let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+        return told(operation, code, error.message().unwrap_or_default(), status);
+    }
+    if let Some(raw) = error.raw_response() {
+        return unreadable(operation, raw.status().as_u16(), raw.body().bytes().unwrap_or_default());
+    }
+    unsent(operation, error)
+}
+
+/// An error that we word ourselves.
+pub(super) fn own(kind: ErrorKind, operation: &str, message: impl Into<String>) -> CloudError {
+    CloudError {
+        kind,
+        operation: operation.to_owned(),
+        code: String::new(),
+        message: message.into(),
+        hint: None,
+    }
+}
+
+fn told(operation: &str, code: &str, message: &str, status: u16) -> CloudError {
+    CloudError {
+        kind: kind_of(code, status),
+        operation: operation.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        hint: hint_of(operation, code),
+    }
+}
+
+/// An answer without a code that could be read.
+fn unreadable(operation: &str, status: u16, body: &[u8]) -> CloudError {
+    let unsupported = is_html(body) || status == 501;
+    let kind = if unsupported { ErrorKind::Unsupported } else { ErrorKind::Unreachable };
+    CloudError {
+        hint: unsupported.then(|| {
+            format!("what answers at this endpoint seems to lack {operation}; check the endpoint, or use another one")
+        }),
+        ..own(kind, operation, format!("HTTP {status}, and no answer that can be read"))
+    }
+}
+
+/// No answer at all.
+fn unsent(operation: &str, error: &(dyn Error + 'static)) -> CloudError {
+    let chain = chain(error);
+    let texts: Vec<String> = chain.iter().map(ToString::to_string).collect();
+    let cause = texts.last().cloned().unwrap_or_default();
+    if let Some(at) = chain.iter().find_map(|error| error.downcast_ref::<AtAddress>()) {
+        return CloudError {
+            hint: Some("check that the endpoint runs and can be reached from here".to_owned()),
+            ..own(ErrorKind::Unreachable, operation, format!("{}: {cause}", at.address))
+        };
+    }
+    let about_credentials = texts.iter().any(|text| text.to_lowercase().contains("credential"));
+    if about_credentials {
+        return CloudError {
+            hint: Some(
+                "sign in (`aws configure`, `aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY"
+                    .to_owned(),
+            ),
+            ..own(
+                ErrorKind::Configuration,
+                operation,
+                format!("there are no AWS credentials to sign with: {cause}"),
+            )
+        };
+    }
+    let kind = if matches!(texts.first(), Some(text) if text.contains("construct")) {
+        ErrorKind::Configuration
+    } else {
+        ErrorKind::Unreachable
+    };
+    own(kind, operation, texts.join(": "))
+}
+
+/// An error and all that have caused it.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut chain = vec![error];
+    let mut last = error;
+    while let Some(source) = last.source() {
+        chain.push(source);
+        last = source;
+    }
+    chain
+}
+
+/// Whether the code says that calls come too fast. ElastiCache's own is not among the SDK's.
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
+            | "BandwidthLimitExceeded"
+            | "SlowDown"
+            | "APICallRateForCustomerExceeded"
+            | "APICallRateForCustomerExceededFault"
+    )
+}
+
+fn kind_of(code: &str, status: u16) -> ErrorKind {
+    match code {
+        _ if is_throttling(code) => ErrorKind::Busy,
+        "DependencyViolation"
+        | "InvalidGroup.InUse"
+        | "IncorrectInstanceState"
+        | "CacheSubnetGroupInUse"
+        | "InvalidReplicationGroupState"
+        | "InvalidReplicationGroupStateFault"
+        | "InvalidCacheClusterState"
+        | "InvalidCacheClusterStateFault"
+        | "InvalidCacheParameterGroupState"
+        | "InvalidCacheParameterGroupStateFault"
+        | "Unavailable"
+        | "ServiceUnavailable" => ErrorKind::Busy,
+        "InvalidAction" | "UnknownOperation" | "UnknownOperationException" | "NotImplemented" => ErrorKind::Unsupported,
+        _ if status == 501 => ErrorKind::Unsupported,
+        "InternalFailure" | "InternalError" | "InternalServiceError" | "ServerInternal" => ErrorKind::Unreachable,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "AuthFailure"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken" => ErrorKind::Configuration,
+        _ => ErrorKind::Rejected,
+    }
+}
+
+fn hint_of(operation: &str, code: &str) -> Option<String> {
+    let hint = match code {
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            return Some(format!("these credentials need the permission {operation}"));
+        }
+        "ExpiredToken" | "ExpiredTokenException" => "the session has expired: sign in again (`aws sso login`)",
+        "RequestExpired" | "InvalidSignatureException" => "check this computer's clock, and sign in again",
+        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" | "SignatureDoesNotMatch" => {
+            "these credentials are not known here: check AWS_PROFILE, the access key and the region"
+        }
+        "OptInRequired" => "this account is not signed up for the service, or the region has to be enabled first",
+        "InsufficientCacheClusterCapacity" | "InsufficientCacheClusterCapacityFault" => {
+            "there is no room for this node type in that zone at the moment: choose another `cluster.node_type`, or \
+             subnets in other zones"
+        }
+        "InsufficientInstanceCapacity" | "Unsupported" if operation == "ec2:RunInstances" => {
+            "choose another `client.instance_type`, or a `client.subnet` in another zone"
+        }
+        "NodeQuotaForClusterExceeded"
+        | "NodeQuotaForCustomerExceeded"
+        | "ClusterQuotaForCustomerExceeded"
+        | "NodeGroupsPerReplicationGroupQuotaExceeded" => {
+            "use fewer shards or replicas, or ask for a higher quota (Service Quotas, Amazon ElastiCache)"
+        }
+        "CacheSubnetGroupQuotaExceeded" | "CacheParameterGroupQuotaExceeded" => {
+            "remove groups that are not used, or ask for a higher quota (Service Quotas, Amazon ElastiCache)"
+        }
+        "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
+            "choose a smaller `client.instance_type`, or ask for a higher quota (Service Quotas, Amazon EC2)"
+        }
+        "InvalidSubnetID.NotFound" => "check `network.subnets`, and the region",
+        "InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" => "check `client.ami`: an image belongs to one region",
+        "InvalidKeyPair.Format" => "check the file that `client.key_pair.public_key_file` names: RSA or ED25519 in \
+             OpenSSH's format",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_what_is_tried_again() {
+        assert_eq!(kind_of("DependencyViolation", 400), ErrorKind::Busy);
+        assert_eq!(kind_of("APICallRateForCustomerExceeded", 400), ErrorKind::Busy);
+        assert_eq!(kind_of("InvalidParameterValue", 400), ErrorKind::Rejected);
+        assert_eq!(kind_of("InternalFailure", 501), ErrorKind::Unsupported);
+        assert_eq!(kind_of("ExpiredToken", 403), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn html_means_that_the_call_is_lacking() {
+        let error = unreadable("elasticache:DescribeEvents", 500, b"<!doctype html>\n<title>500");
+        assert_eq!(error.kind, ErrorKind::Unsupported);
+        assert_eq!(error.message, "HTTP 500, and no answer that can be read");
+        let error = unreadable("ec2:DescribeVpcs", 502, b"");
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+    }
+
+    #[test]
+    fn a_missing_permission_is_named() {
+        let error = told("ec2:RunInstances", "UnauthorizedOperation", "You are not authorized.", 403);
+        assert_eq!(error.message, "You are not authorized.");
+        assert_eq!(
+            error.hint.as_deref(),
+            Some("these credentials need the permission ec2:RunInstances")
+        );
+    }
+}

@@ -1,0 +1,474 @@
+//! Calls of EC2: key pair, security groups, client host.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types as api;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::{LOOKS, before_look, gone_is_fine, lags_behind, not_ours, resolve};
+use crate::aws::error::{failed, own};
+use crate::aws::observe::ec2::{ingress, instances, key_pairs, live_rule, own_key_pair, security_group, security_groups};
+use crate::aws::{AwsCloud, ec2_tags, filter};
+use crate::call::{GroupRef, Instance, KeyPair, KeySource, Rule, SecurityGroup, Source};
+use crate::cloud::{CloudError, ErrorKind, Ids};
+use crate::keys;
+use crate::observed::{LiveRule, LiveSource};
+use crate::resource::{Ownership, Tags};
+
+/// How many client tokens are tried before it is a failure: one is used up by each host that was launched with the
+/// same arguments and is gone.
+const TOKENS: u32 = 8;
+
+fn tag_list(tags: &Tags) -> Vec<api::Tag> {
+    tags.iter()
+        .map(|(key, value)| api::Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+fn tagged(kind: api::ResourceType, tags: &Tags) -> api::TagSpecification {
+    api::TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(tag_list(tags)))
+        .build()
+}
+
+fn key_file_error(operation: &str, error: &keys::KeyError) -> CloudError {
+    CloudError {
+        hint: Some("name another file with `client.key_pair.private_key_file`, or move that one away".to_owned()),
+        ..own(ErrorKind::Configuration, operation, error.to_string())
+    }
+}
+
+pub(super) async fn import_key_pair(cloud: &AwsCloud, key: &KeyPair) -> Result<String, CloudError> {
+    const OPERATION: &str = "ec2:ImportKeyPair";
+    let public_key = match &key.source {
+        KeySource::PublicKey(text) => text.trim().to_owned(),
+        KeySource::Generate => {
+            let path = cloud.private_key_file().await;
+            keys::ensure(&path).map_err(|error| key_file_error(OPERATION, &error))?
+        }
+    };
+    let request = cloud
+        .ec2
+        .import_key_pair()
+        .key_name(&key.name)
+        .public_key_material(Blob::new(public_key.as_bytes()))
+        .tag_specifications(tagged(api::ResourceType::KeyPair, &key.tags));
+    match request.send().await.map_err(failed(OPERATION)) {
+        Ok(answer) => Ok(answer.key_pair_id.unwrap_or_default()),
+        Err(error) if error.code == "InvalidKeyPair.Duplicate" => {
+            let found = key_pairs(cloud, &key.name, None).await?;
+            let Some(found) = own_key_pair(&found, &key.name, &cloud.options.stack) else {
+                return Err(error);
+            };
+            if found.ownership != Ownership::Ours {
+                return Err(not_ours(OPERATION, "key pair", &key.name));
+            }
+            if found.public_key.is_some_and(|live| live != keys::without_comment(&public_key)) {
+                return Err(CloudError {
+                    hint: Some("run again once the other run is done".to_owned()),
+                    message: format!("{}: another run has made it at the same time, with another key", error.message),
+                    ..error
+                });
+            }
+            Ok(found.id)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) async fn delete_key_pair(cloud: &AwsCloud, id: &str, public_key: Option<&str>) -> Result<(), CloudError> {
+    const OPERATION: &str = "ec2:DeleteKeyPair";
+    let request = cloud.ec2.delete_key_pair().key_pair_id(id);
+    gone_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))?;
+    if let Some(public_key) = public_key {
+        let path = cloud.private_key_file().await;
+        keys::remove_if_matches(&path, public_key).map_err(|error| key_file_error(OPERATION, &error))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn create_security_group(cloud: &AwsCloud, group: &SecurityGroup) -> Result<String, CloudError> {
+    const OPERATION: &str = "ec2:CreateSecurityGroup";
+    let request = cloud
+        .ec2
+        .create_security_group()
+        .group_name(&group.name)
+        .description(&group.description)
+        .vpc_id(&group.vpc_id)
+        .tag_specifications(tagged(api::ResourceType::SecurityGroup, &group.tags));
+    match request.send().await.map_err(failed(OPERATION)) {
+        Ok(answer) => Ok(answer.group_id.unwrap_or_default()),
+        Err(error) if error.code == "InvalidGroup.Duplicate" => {
+            let found = security_groups(cloud, &BTreeSet::from([group.name.clone()])).await?;
+            let same = found.iter().find(|found| found.vpc_id() == Some(group.vpc_id.as_str()));
+            let Some(same) = same else { return Err(error) };
+            match Ownership::of(Some(&ec2_tags(same.tags())), &cloud.options.stack) {
+                Ownership::Ours => Ok(same.group_id().unwrap_or_default().to_owned()),
+                Ownership::Foreign | Ownership::Unknown => Err(not_ours(OPERATION, "security group", &group.name)),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A rule with the ids of the groups that it names: `(port, source)`.
+fn resolved(operation: &str, rule: &Rule, ids: &Ids) -> Result<(i32, LiveSource), CloudError> {
+    let source = match &rule.source {
+        Source::Cidr(cidr) => LiveSource::Cidr(cidr.clone()),
+        Source::PrefixList(id) => LiveSource::PrefixList(id.clone()),
+        Source::Group(group) => LiveSource::Group(resolve(operation, group, ids)?),
+    };
+    Ok((i32::from(rule.port), source))
+}
+
+fn permission(port: i32, source: &LiveSource) -> api::IpPermission {
+    let permission = api::IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
+    match source {
+        LiveSource::Cidr(cidr) if cidr.contains(':') => {
+            permission.ipv6_ranges(api::Ipv6Range::builder().cidr_ipv6(cidr).build())
+        }
+        LiveSource::Cidr(cidr) => permission.ip_ranges(api::IpRange::builder().cidr_ip(cidr).build()),
+        LiveSource::PrefixList(id) => {
+            permission.prefix_list_ids(api::PrefixListId::builder().prefix_list_id(id).build())
+        }
+        LiveSource::Group(id) => permission.user_id_group_pairs(api::UserIdGroupPair::builder().group_id(id).build()),
+    }
+    .build()
+}
+
+pub(super) async fn authorize(
+    cloud: &AwsCloud,
+    group: &GroupRef,
+    rules: &BTreeSet<Rule>,
+    ids: &Ids,
+) -> Result<(), CloudError> {
+    const OPERATION: &str = "ec2:AuthorizeSecurityGroupIngress";
+    let group = resolve(OPERATION, group, ids)?;
+    let rules: Result<BTreeSet<_>, CloudError> = rules.iter().map(|rule| resolved(OPERATION, rule, ids)).collect();
+    let rules = rules?;
+    let mut look = 0;
+    let error = loop {
+        match send_authorize(cloud, &group, &rules).await {
+            Err(error) if lags_behind(&error) && look < LOOKS => before_look(look).await,
+            Err(error) if error.code == "InvalidPermission.Duplicate" => break error,
+            other => return other,
+        }
+        look += 1;
+    };
+    // One of them is there already, and so none was added: only the others are missing.
+    let Some(found) = security_group(cloud, &group).await? else {
+        return Err(error);
+    };
+    let live = ingress(&found);
+    let is_live = |(port, source): &(i32, LiveSource)| {
+        live.contains(&LiveRule {
+            protocol: "tcp".to_owned(),
+            from_port: Some(*port),
+            to_port: Some(*port),
+            source: source.clone(),
+        })
+    };
+    let missing: BTreeSet<_> = rules.into_iter().filter(|rule| !is_live(rule)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    send_authorize(cloud, &group, &missing).await
+}
+
+async fn send_authorize(
+    cloud: &AwsCloud,
+    group: &str,
+    rules: &BTreeSet<(i32, LiveSource)>,
+) -> Result<(), CloudError> {
+    let permissions = rules.iter().map(|(port, source)| permission(*port, source)).collect();
+    let request = cloud
+        .ec2
+        .authorize_security_group_ingress()
+        .group_id(group)
+        .set_ip_permissions(Some(permissions));
+    let answer = request.send().await;
+    answer.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
+}
+
+/// Takes rules away in the words in which the group describes them: an emulator compares even a group's owner and
+/// the description.
+pub(super) async fn revoke(cloud: &AwsCloud, group: &str, rules: &BTreeSet<LiveRule>) -> Result<(), CloudError> {
+    let Some(found) = security_group(cloud, group).await? else {
+        return Ok(());
+    };
+    let permissions: Vec<api::IpPermission> =
+        found.ip_permissions().iter().filter_map(|permission| part_of(permission, rules)).collect();
+    if permissions.is_empty() {
+        return Ok(());
+    }
+    let request = cloud
+        .ec2
+        .revoke_security_group_ingress()
+        .group_id(group)
+        .set_ip_permissions(Some(permissions));
+    let result = request.send().await;
+    gone_is_fine(result.map(drop).map_err(failed("ec2:RevokeSecurityGroupIngress")))
+}
+
+/// The part of a permission that these rules are about; `None`: nothing of it.
+fn part_of(permission: &api::IpPermission, rules: &BTreeSet<LiveRule>) -> Option<api::IpPermission> {
+    let is_meant = |source: Option<LiveSource>| {
+        source.is_some_and(|source| rules.contains(&live_rule(permission, source)))
+    };
+    let cidr = |cidr: Option<&str>| cidr.map(|cidr| LiveSource::Cidr(cidr.to_owned()));
+    let mut part = permission.clone();
+    let mut kept = 0;
+    if let Some(ranges) = &mut part.ip_ranges {
+        ranges.retain(|range| is_meant(cidr(range.cidr_ip())));
+        kept += ranges.len();
+    }
+    if let Some(ranges) = &mut part.ipv6_ranges {
+        ranges.retain(|range| is_meant(cidr(range.cidr_ipv6())));
+        kept += ranges.len();
+    }
+    if let Some(lists) = &mut part.prefix_list_ids {
+        lists.retain(|list| is_meant(list.prefix_list_id().map(|id| LiveSource::PrefixList(id.to_owned()))));
+        kept += lists.len();
+    }
+    if let Some(pairs) = &mut part.user_id_group_pairs {
+        pairs.retain(|pair| is_meant(pair.group_id().map(|id| LiveSource::Group(id.to_owned()))));
+        kept += pairs.len();
+    }
+    (kept > 0).then_some(part)
+}
+
+pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<(), CloudError> {
+    let request = cloud.ec2.delete_security_group().group_id(id);
+    let answer = request.send().await.map(drop).map_err(failed("ec2:DeleteSecurityGroup"));
+    match gone_is_fine(answer) {
+        Err(error) if error.code == "DependencyViolation" => {
+            let holders = holders(cloud, id).await;
+            let message = if holders.is_empty() {
+                error.message
+            } else {
+                format!("{} (held by {})", error.message, holders.join(", "))
+            };
+            Err(CloudError { message, ..error })
+        }
+        other => other,
+    }
+}
+
+/// The network interfaces that hold a group, with what they are for.
+async fn holders(cloud: &AwsCloud, group: &str) -> Vec<String> {
+    let request = cloud.ec2.describe_network_interfaces().filters(filter("group-id", [group]));
+    let Ok(answer) = request.send().await else {
+        return Vec::new();
+    };
+    let interfaces = answer.network_interfaces.unwrap_or_default();
+    interfaces
+        .iter()
+        .map(|interface| {
+            let id = interface.network_interface_id().unwrap_or_default();
+            let instance = interface.attachment().and_then(|attachment| attachment.instance_id());
+            let what = instance.or(interface.description()).filter(|what| !what.is_empty());
+            what.map_or_else(|| id.to_owned(), |what| format!("{id}: {what}"))
+        })
+        .collect()
+}
+
+/// Runs the client host, once: a host of the stack that is there already is adopted, and the same arguments make the
+/// same client token, so that EC2 answers a repeated call with the same host.
+pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Ids) -> Result<String, CloudError> {
+    const OPERATION: &str = "ec2:RunInstances";
+    let group = resolve(OPERATION, &instance.group, ids)?;
+    // Emulators ignore the token.
+    if let Some(found) = instances(cloud).await?.into_iter().next() {
+        return Ok(found.id);
+    }
+    let token = client_token(&cloud.options.stack, &group, instance);
+    let (mut generation, mut look) = (1, 0);
+    loop {
+        let token = if generation == 1 { token.clone() } else { format!("{token}-{generation}") };
+        let answer = run_request(cloud, instance, &group).client_token(token).send().await;
+        match answer.map_err(failed(OPERATION)) {
+            Ok(answer) => match launched(&answer.instances.unwrap_or_default()) {
+                Some(id) => return Ok(id),
+                None if generation < TOKENS => generation += 1,
+                None => {
+                    let message = "EC2 answers only with client hosts that are gone";
+                    return Err(CloudError {
+                        hint: Some("run again in some hours, or change something under `client`".to_owned()),
+                        ..own(ErrorKind::Rejected, OPERATION, message)
+                    });
+                }
+            },
+            Err(error) if error.code == "IdempotentParameterMismatch" && generation < TOKENS => generation += 1,
+            Err(error) if lags_behind(&error) && look < LOOKS => {
+                before_look(look).await;
+                look += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The host that was launched, unless it is one of an earlier launch that is gone by now.
+fn launched(instances: &[api::Instance]) -> Option<String> {
+    let instance = instances.first()?;
+    let state = instance.state().and_then(|state| state.name());
+    let gone = matches!(
+        state,
+        Some(api::InstanceStateName::ShuttingDown | api::InstanceStateName::Terminated)
+    );
+    if gone { None } else { instance.instance_id().map(str::to_owned) }
+}
+
+/// The same for the same host, at most 64 ASCII characters with its generation.
+fn client_token(stack: &str, group: &str, instance: &Instance) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("{stack}\n{group}\n{instance:?}"));
+    let hex: String = digest.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+    format!("shardform-{hex}")
+}
+
+fn run_request(
+    cloud: &AwsCloud,
+    instance: &Instance,
+    group: &str,
+) -> aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder {
+    let disk = api::EbsBlockDevice::builder()
+        .volume_size(i32::try_from(instance.disk_gib).unwrap_or(i32::MAX))
+        .volume_type(api::VolumeType::Gp3)
+        .encrypted(true)
+        .delete_on_termination(true)
+        .build();
+    let metadata = api::InstanceMetadataOptionsRequest::builder()
+        .http_endpoint(api::InstanceMetadataEndpointState::Enabled)
+        .http_tokens(api::HttpTokensState::Required)
+        .http_put_response_hop_limit(1)
+        .build();
+    let request = cloud
+        .ec2
+        .run_instances()
+        .min_count(1)
+        .max_count(1)
+        .image_id(&instance.image_id)
+        .instance_type(api::InstanceType::from(instance.instance_type.as_str()))
+        .key_name(&instance.key_name)
+        .user_data(STANDARD.encode(&instance.user_data))
+        .block_device_mappings(api::BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
+        .metadata_options(metadata)
+        .tag_specifications(tagged(api::ResourceType::Instance, &instance.tags))
+        .tag_specifications(tagged(api::ResourceType::Volume, &instance.tags))
+        .tag_specifications(tagged(api::ResourceType::NetworkInterface, &instance.tags));
+    let Some(public) = instance.public_ip else {
+        return request.subnet_id(&instance.subnet_id).security_group_ids(group);
+    };
+    // A public address can be chosen only together with the network interface.
+    let interface = api::InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .associate_public_ip_address(public)
+        .subnet_id(&instance.subnet_id)
+        .groups(group)
+        .delete_on_termination(true)
+        .build();
+    request.network_interfaces(interface)
+}
+
+pub(super) async fn require_imds_v2(cloud: &AwsCloud, id: &str) -> Result<(), CloudError> {
+    let request = cloud
+        .ec2
+        .modify_instance_metadata_options()
+        .instance_id(id)
+        .http_endpoint(api::InstanceMetadataEndpointState::Enabled)
+        .http_tokens(api::HttpTokensState::Required)
+        .http_put_response_hop_limit(1);
+    let answer = request.send().await;
+    answer.map(drop).map_err(failed("ec2:ModifyInstanceMetadataOptions"))
+}
+
+pub(super) async fn terminate(cloud: &AwsCloud, ids: &[String]) -> Result<(), CloudError> {
+    match send_terminate(cloud, ids.to_vec()).await {
+        // Of several, one that is gone keeps the others from being terminated.
+        Err(error) if error.code == "InvalidInstanceID.NotFound" => {
+            for id in ids {
+                gone_is_fine(send_terminate(cloud, vec![id.clone()]).await)?;
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+async fn send_terminate(cloud: &AwsCloud, ids: Vec<String>) -> Result<(), CloudError> {
+    let request = cloud.ec2.terminate_instances().set_instance_ids(Some(ids));
+    request.send().await.map(drop).map_err(failed("ec2:TerminateInstances"))
+}
+
+pub(super) async fn add_tags(cloud: &AwsCloud, id: &str, tags: &Tags) -> Result<(), CloudError> {
+    let request = cloud.ec2.create_tags().resources(id).set_tags(Some(tag_list(tags)));
+    request.send().await.map(drop).map_err(failed("ec2:CreateTags"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance() -> Instance {
+        Instance {
+            image_id: "ami-1".to_owned(),
+            instance_type: "t2.micro".to_owned(),
+            key_name: "day19-client".to_owned(),
+            subnet_id: "subnet-1".to_owned(),
+            group: GroupRef::Known("sg-1".to_owned()),
+            public_ip: None,
+            disk_gib: 8,
+            user_data: "#!/bin/sh\n".to_owned(),
+            tags: Tags::new(),
+        }
+    }
+
+    #[test]
+    fn a_client_token_is_the_same_for_the_same_host_alone() {
+        let one = client_token("day19", "sg-1", &instance());
+        assert_eq!(one, client_token("day19", "sg-1", &instance()));
+        assert_ne!(one, client_token("day19", "sg-2", &instance()));
+        assert_ne!(one, client_token("day20", "sg-1", &instance()));
+        let other = Instance {
+            disk_gib: 9,
+            ..instance()
+        };
+        assert_ne!(one, client_token("day19", "sg-1", &other));
+        assert!(one.is_ascii() && format!("{one}-{TOKENS}").len() <= 64);
+    }
+
+    #[test]
+    fn a_host_that_is_gone_is_not_adopted() {
+        let host = |state: api::InstanceStateName| {
+            let state = api::InstanceState::builder().name(state).build();
+            [api::Instance::builder().instance_id("i-1").state(state).build()]
+        };
+        assert_eq!(launched(&host(api::InstanceStateName::Pending)), Some("i-1".to_owned()));
+        assert_eq!(launched(&host(api::InstanceStateName::ShuttingDown)), None);
+        assert_eq!(launched(&host(api::InstanceStateName::Terminated)), None);
+    }
+
+    #[test]
+    fn only_the_meant_part_of_a_permission_is_taken_away_and_as_it_is_described() {
+        let pair = api::UserIdGroupPair::builder().group_id("sg-9").user_id("1").description("app").build();
+        let described = api::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(6379)
+            .to_port(6379)
+            .ip_ranges(api::IpRange::builder().cidr_ip("192.0.2.0/24").build())
+            .user_id_group_pairs(pair.clone())
+            .build();
+        let rule = live_rule(&described, LiveSource::Group("sg-9".to_owned()));
+        let part = part_of(&described, &BTreeSet::from([rule])).unwrap();
+        assert!(part.ip_ranges().is_empty());
+        assert_eq!(part.user_id_group_pairs(), [pair]);
+        assert_eq!(part.from_port(), Some(6379));
+        let other = live_rule(&described, LiveSource::Group("sg-8".to_owned()));
+        assert_eq!(part_of(&described, &BTreeSet::from([other])), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! One look at how far a wait has come. What went wrong is told in the words of the cloud's own events.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Instance, InstanceStateName};
+use aws_sdk_elasticache::types::{Event, ReplicationGroup, SourceType};
+use tokio::time::sleep;
+
+use super::error::failed;
+use super::observe::elasticache::{available_members, describe_group, live_group};
+use super::{AwsCloud, filter};
+use crate::call::Wait;
+use crate::cloud::{CloudError, Ids, Progress};
+use crate::resource::{Address, STACK_TAG};
+
+/// How far back events are read, in minutes.
+const EVENT_MINUTES: i32 = 60;
+/// How many events are told of at most.
+const EVENTS: usize = 8;
+/// How often something that was made a moment ago is looked for before it counts as gone.
+const LOOKS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) async fn status(cloud: &AwsCloud, wait: &Wait, ids: &Ids) -> Result<Progress, CloudError> {
+    match wait {
+        Wait::ReplicationGroupSettled { id } => settled(cloud, id).await,
+        Wait::ReplicationGroupGone { id } => {
+            let group = describe_group(cloud, id).await?;
+            Ok(group.map_or(Progress::Reached, |group| {
+                Progress::Pending(group.status().unwrap_or_default().to_owned())
+            }))
+        }
+        Wait::InstanceRunning => running(cloud, ids).await,
+        Wait::InstancesTerminated { ids } => terminated(cloud, ids).await,
+    }
+}
+
+/// Looks again, some times, for what a call has made a moment ago.
+async fn look<T, F>(read: impl Fn() -> F) -> Result<Option<T>, CloudError>
+where
+    F: Future<Output = Result<Option<T>, CloudError>>,
+{
+    for _ in 1..LOOKS {
+        if let Some(found) = read().await? {
+            return Ok(Some(found));
+        }
+        sleep(PAUSE).await;
+    }
+    read().await
+}
+
+async fn settled(cloud: &AwsCloud, id: &str) -> Result<Progress, CloudError> {
+    let Some(group) = look(|| describe_group(cloud, id)).await? else {
+        return Ok(Progress::Failed(format!("`{id}` is not there any more")));
+    };
+    let live = live_group(&group, &[], None, &cloud.options.stack);
+    Ok(match live.status.as_str() {
+        "create-failed" | "restore-failed" => Progress::Failed(failure(cloud, id, &live.status).await),
+        "deleting" => Progress::Failed(format!("`{id}` is being deleted")),
+        _ if live.is_settled() => Progress::Reached,
+        _ => Progress::Pending(moving(cloud, &group).await),
+    })
+}
+
+/// The status of a group on its way, such as `creating, 3 of 9 nodes`.
+async fn moving(cloud: &AwsCloud, group: &ReplicationGroup) -> String {
+    let status = match group.status() {
+        Some("available") | None => "waiting for its nodes",
+        Some(status) => status,
+    };
+    let all = group.member_clusters().len();
+    match available_members(cloud, group).await {
+        Some(available) if available < all => format!("{status}, {available} of {all} nodes"),
+        _ => status.to_owned(),
+    }
+}
+
+async fn failure(cloud: &AwsCloud, id: &str, status: &str) -> String {
+    let events = events(cloud, id).await;
+    if events.is_empty() {
+        format!("`{id}` is {status}; its events give no cause")
+    } else {
+        format!("`{id}` is {status}: {}", events.join("; "))
+    }
+}
+
+/// What the events of the last hour say of a group and its nodes, oldest first; empty where they can't be read.
+async fn events(cloud: &AwsCloud, id: &str) -> Vec<String> {
+    let read = |kind: SourceType, source: Option<String>| async move {
+        let request = cloud
+            .elasticache
+            .describe_events()
+            .source_type(kind)
+            .set_source_identifier(source)
+            .duration(EVENT_MINUTES);
+        let answer = request.send().await.ok();
+        answer.and_then(|answer| answer.events).unwrap_or_default()
+    };
+    // Cache clusters can't be asked for by prefix.
+    let (of_group, of_nodes) = tokio::join!(
+        read(SourceType::ReplicationGroup, Some(id.to_owned())),
+        read(SourceType::CacheCluster, None),
+    );
+    let prefix = format!("{id}-");
+    let of_nodes = of_nodes
+        .into_iter()
+        .filter(|event| event.source_identifier().is_some_and(|source| source.starts_with(&prefix)));
+    telling(of_group.into_iter().chain(of_nodes).collect())
+}
+
+/// The messages that tell of something wrong, or all where none does; the latest, oldest first, each once.
+fn telling(mut events: Vec<Event>) -> Vec<String> {
+    events.sort_by_key(|event| event.date().map(|date| (date.secs(), date.subsec_nanos())));
+    let mut messages: Vec<String> = Vec::new();
+    for message in events.iter().filter_map(Event::message) {
+        if !messages.iter().any(|told| told == message) {
+            messages.push(message.to_owned());
+        }
+    }
+    if messages.iter().any(|message| is_wrong(message)) {
+        messages.retain(|message| is_wrong(message));
+    }
+    messages.split_off(messages.len().saturating_sub(EVENTS))
+}
+
+fn is_wrong(message: &str) -> bool {
+    let message = message.to_lowercase();
+    let signs = ["fail", "error", "insufficient", "unable", "cannot", "could not", "not enough", "exceed", "capacity"];
+    signs.iter().any(|sign| message.contains(sign))
+}
+
+async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
+    let by_id = ids.get(&Address::Instance);
+    let Some(instance) = look(|| instance(cloud, by_id)).await? else {
+        return Ok(Progress::Failed("the client host is not there any more".to_owned()));
+    };
+    let state = instance.state().and_then(|state| state.name());
+    let id = instance.instance_id().unwrap_or_default();
+    Ok(match state {
+        Some(InstanceStateName::Running) => Progress::Reached,
+        Some(InstanceStateName::Pending) | None => Progress::Pending("pending".to_owned()),
+        Some(state) => {
+            let reason = instance.state_reason().and_then(|reason| reason.message()).unwrap_or_default();
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            Progress::Failed(format!("{id} is {}{reason}", state.as_str()))
+        }
+    })
+}
+
+/// The client host, by its id or else by the stack's tag.
+async fn instance(cloud: &AwsCloud, id: Option<&String>) -> Result<Option<Instance>, CloudError> {
+    let Some(id) = id else {
+        let found = describe(cloud, filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()])).await?;
+        return Ok(found.into_iter().find(|instance| !is_terminated(instance)));
+    };
+    Ok(describe(cloud, filter("instance-id", [id])).await?.into_iter().next())
+}
+
+async fn describe(cloud: &AwsCloud, by: aws_sdk_ec2::types::Filter) -> Result<Vec<Instance>, CloudError> {
+    let request = cloud.ec2.describe_instances().filters(by);
+    let reservations: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
+    let reservations = reservations.map_err(failed("ec2:DescribeInstances"))?;
+    Ok(reservations
+        .into_iter()
+        .flat_map(|one| one.instances.unwrap_or_default())
+        .collect())
+}
+
+fn is_terminated(instance: &Instance) -> bool {
+    instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Terminated)
+}
+
+async fn terminated(cloud: &AwsCloud, ids: &[String]) -> Result<Progress, CloudError> {
+    let found = describe(cloud, filter("instance-id", ids)).await?;
+    let left: Vec<String> = found
+        .iter()
+        .filter(|instance| !is_terminated(instance))
+        .map(|instance| {
+            let state = instance.state().and_then(|state| state.name());
+            let state = state.map_or("on its way", |state| state.as_str());
+            format!("{} {state}", instance.instance_id().unwrap_or_default())
+        })
+        .collect();
+    Ok(if left.is_empty() {
+        Progress::Reached
+    } else {
+        Progress::Pending(left.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticache::primitives::DateTime;
+
+    use super::*;
+
+    fn event(at: i64, message: &str) -> Event {
+        Event::builder().date(DateTime::from_secs(at)).message(message).build()
+    }
+
+    #[test]
+    fn events_that_tell_of_something_wrong_come_alone_and_in_order() {
+        let told = telling(vec![
+            event(3, "Cache cluster create failed due to insufficient capacity in us-east-1a"),
+            event(1, "Replication group created"),
+            event(2, "Failed to create cache node 0001"),
+            event(4, "Failed to create cache node 0001"),
+        ]);
+        assert_eq!(
+            told,
+            [
+                "Failed to create cache node 0001",
+                "Cache cluster create failed due to insufficient capacity in us-east-1a"
+            ]
+        );
+        assert_eq!(telling(vec![event(1, "Replication group created")]), ["Replication group created"]);
+    }
+}
