@@ -16,7 +16,7 @@ use crate::call::{GroupRef, Instance, KeyPair, KeySource, Rule, SecurityGroup, S
 use crate::cloud::{CloudError, ErrorKind, Ids};
 use crate::keys;
 use crate::observed::{LiveRule, LiveSource};
-use crate::resource::{Ownership, Tags};
+use crate::resource::{Names, Ownership, Tags};
 
 /// How many client tokens are tried before it is a failure: one is used up by each host that was launched with the
 /// same arguments and is gone.
@@ -84,6 +84,13 @@ pub(super) async fn delete_key_pair(cloud: &AwsCloud, id: &str, public_key: Opti
     const OPERATION: &str = "ec2:DeleteKeyPair";
     let request = cloud.ec2.delete_key_pair().key_pair_id(id);
     gone_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))?;
+    // An emulator says yes and deletes by name alone.
+    let name = Names::new(&cloud.options.stack).key_pair();
+    let left = key_pairs(cloud, &name, None).await?;
+    if left.iter().any(|key| key.key_pair_id() == Some(id)) {
+        let request = cloud.ec2.delete_key_pair().key_name(name);
+        request.send().await.map_err(failed(OPERATION))?;
+    }
     if let Some(public_key) = public_key {
         let path = cloud.private_key_file().await;
         keys::remove_if_matches(&path, public_key).map_err(|error| key_file_error(OPERATION, &error))?;
