@@ -26,7 +26,18 @@ where
         return told(operation, code, error.message().unwrap_or_default(), status);
     }
     if let Some(raw) = error.raw_response() {
-        return unreadable(operation, raw.status().as_u16(), raw.body().bytes().unwrap_or_default());
+        let (status, body) = (raw.status().as_u16(), raw.body().bytes().unwrap_or_default());
+        // An error in another service's dialect, as what stands before a cloud may send it.
+        let body_text = String::from_utf8_lossy(body);
+        return match element(&body_text, "Code") {
+            Some(code) => told(
+                operation,
+                code,
+                element(&body_text, "Message").unwrap_or_default(),
+                status,
+            ),
+            None => unreadable(operation, status, body),
+        };
     }
     unsent(operation, error)
 }
@@ -43,24 +54,44 @@ pub(super) fn own(kind: ErrorKind, operation: &str, message: impl Into<String>) 
 }
 
 fn told(operation: &str, code: &str, message: &str, status: u16) -> CloudError {
+    let kind = kind_of(code, status);
+    let lacking = || (kind == ErrorKind::Unsupported).then(|| lacking(operation));
     CloudError {
-        kind: kind_of(code, status),
+        kind,
         operation: operation.to_owned(),
         code: code.to_owned(),
         message: message.to_owned(),
-        hint: hint_of(operation, code),
+        hint: hint_of(operation, code).or_else(lacking),
     }
+}
+
+fn lacking(operation: &str) -> String {
+    let service = operation.split(':').next().unwrap_or_default().to_uppercase();
+    format!("what answers here lacks {operation}; AWS_ENDPOINT_URL_{service} sends this service's calls elsewhere")
+}
+
+/// The text of the first XML element of a name.
+fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (value, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(value.trim()).filter(|value| !value.is_empty())
 }
 
 /// An answer without a code that could be read.
 fn unreadable(operation: &str, status: u16, body: &[u8]) -> CloudError {
     let unsupported = is_html(body) || status == 501;
-    let kind = if unsupported { ErrorKind::Unsupported } else { ErrorKind::Unreachable };
+    let kind = match status {
+        _ if unsupported => ErrorKind::Unsupported,
+        400..500 => ErrorKind::Rejected,
+        _ => ErrorKind::Unreachable,
+    };
     CloudError {
-        hint: unsupported.then(|| {
-            format!("what answers at this endpoint seems to lack {operation}; check the endpoint, or use another one")
-        }),
-        ..own(kind, operation, format!("HTTP {status}, and no answer that can be read"))
+        hint: unsupported.then(|| lacking(operation)),
+        ..own(
+            kind,
+            operation,
+            format!("HTTP {status}, and no answer that can be read"),
+        )
     }
 }
 
@@ -83,11 +114,7 @@ fn unsent(operation: &str, error: &(dyn Error + 'static)) -> CloudError {
                  AWS_SECRET_ACCESS_KEY"
                     .to_owned(),
             ),
-            ..own(
-                ErrorKind::Configuration,
-                operation,
-                format!("there are no AWS credentials to sign with: {cause}"),
-            )
+            ..own(ErrorKind::Configuration, operation, no_credentials(&cause))
         };
     }
     let kind = if matches!(texts.first(), Some(text) if text.contains("construct")) {
@@ -96,6 +123,17 @@ fn unsent(operation: &str, error: &(dyn Error + 'static)) -> CloudError {
         ErrorKind::Unreachable
     };
     own(kind, operation, texts.join(": "))
+}
+
+/// What the search for credentials has come to. A list of all the places that have none is of no use; why one of them
+/// fails is.
+fn no_credentials(cause: &str) -> String {
+    let first_line = cause.lines().next().unwrap_or_default();
+    if first_line.is_empty() || first_line.contains("no credentials found in chain") {
+        "there are no AWS credentials to sign with".to_owned()
+    } else {
+        format!("there are no AWS credentials to sign with: {first_line}")
+    }
 }
 
 /// An error and all that have caused it.
@@ -190,8 +228,10 @@ fn hint_of(operation: &str, code: &str) -> Option<String> {
         }
         "InvalidSubnetID.NotFound" => "check `network.subnets`, and the region",
         "InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" => "check `client.ami`: an image belongs to one region",
-        "InvalidKeyPair.Format" => "check the file that `client.key_pair.public_key_file` names: RSA or ED25519 in \
-             OpenSSH's format",
+        "InvalidKeyPair.Format" => {
+            "check the file that `client.key_pair.public_key_file` names: RSA or ED25519 in \
+             OpenSSH's format"
+        }
         _ => return None,
     };
     Some(hint.to_owned())
@@ -220,8 +260,34 @@ mod tests {
     }
 
     #[test]
+    fn an_error_in_another_dialect_is_read_all_the_same() {
+        let body =
+            "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>It has expired</Message></Error></ErrorResponse>";
+        assert_eq!(element(body, "Code"), Some("ExpiredToken"));
+        assert_eq!(element(body, "Message"), Some("It has expired"));
+        assert_eq!(element("<html>", "Code"), None);
+    }
+
+    #[test]
+    fn missing_credentials_are_told_of_in_one_line() {
+        assert_eq!(
+            no_credentials("no credentials found in chain. Attempted:\n  Environment: …"),
+            "there are no AWS credentials to sign with"
+        );
+        assert_eq!(
+            no_credentials("the SSO token has expired\nmore"),
+            "there are no AWS credentials to sign with: the SSO token has expired"
+        );
+    }
+
+    #[test]
     fn a_missing_permission_is_named() {
-        let error = told("ec2:RunInstances", "UnauthorizedOperation", "You are not authorized.", 403);
+        let error = told(
+            "ec2:RunInstances",
+            "UnauthorizedOperation",
+            "You are not authorized.",
+            403,
+        );
         assert_eq!(error.message, "You are not authorized.");
         assert_eq!(
             error.hint.as_deref(),

@@ -32,11 +32,7 @@ struct ByScheme {
 }
 
 impl HttpClient for ByScheme {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(SchemeConnector {
             plain: self.plain.http_connector(settings, components),
             tls: self.tls.clone(),
@@ -130,7 +126,12 @@ impl ClassifyRetry for NoRetryOfHtml {
 
 /// Whether a body is an HTML page.
 pub(super) fn is_html(body: &[u8]) -> bool {
-    let start: Vec<u8> = body.iter().copied().skip_while(u8::is_ascii_whitespace).take(14).collect();
+    let start: Vec<u8> = body
+        .iter()
+        .copied()
+        .skip_while(u8::is_ascii_whitespace)
+        .take(14)
+        .collect();
     let start = start.to_ascii_lowercase();
     start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
@@ -150,6 +151,9 @@ mod tests {
     #[test]
     fn an_address_is_scheme_host_and_port() {
         assert_eq!(address_of("http://127.0.0.1:4566/?a=b"), "http://127.0.0.1:4566");
-        assert_eq!(address_of("https://ec2.us-east-1.amazonaws.com"), "https://ec2.us-east-1.amazonaws.com");
+        assert_eq!(
+            address_of("https://ec2.us-east-1.amazonaws.com"),
+            "https://ec2.us-east-1.amazonaws.com"
+        );
     }
 }

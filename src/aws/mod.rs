@@ -102,7 +102,10 @@ impl AwsCloud {
     /// The account's id, where the cloud tells it.
     async fn account(&self) -> Option<&str> {
         let ask = || async {
-            let answer = self.sts.get_caller_identity().send().await.ok()?;
+            // Of so little use that it isn't worth a retry.
+            let once = aws_sdk_sts::config::Builder::new().retry_config(RetryConfig::disabled());
+            let request = self.sts.get_caller_identity().customize().config_override(once);
+            let answer = request.send().await.ok()?;
             answer.account.filter(|account| !account.is_empty())
         };
         self.account.get_or_init(ask).await.as_deref()
@@ -143,7 +146,11 @@ async fn sdk_config(options: &AwsOptions) -> Result<SdkConfig, CloudError> {
             ..error::own(ErrorKind::Configuration, "configuration", "no AWS region is set")
         });
     };
-    let backoff = if options.local { FIRST_LOCAL_BACKOFF } else { FIRST_BACKOFF };
+    let backoff = if options.local {
+        FIRST_LOCAL_BACKOFF
+    } else {
+        FIRST_BACKOFF
+    };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -186,7 +193,10 @@ async fn region(options: &AwsOptions) -> Option<Region> {
 }
 
 /// A local run must not depend on what a user's profile files say (and may not be able to read them).
-#[expect(deprecated, reason = "the loader takes no other type, and its new home is no public interface of aws-config")]
+#[expect(
+    deprecated,
+    reason = "the loader takes no other type, and its new home is no public interface of aws-config"
+)]
 fn without_profile_files(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
     use aws_config::profile::profile_file::{Builder, ProfileFileKind};
     let empty = Builder::new()

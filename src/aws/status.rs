@@ -102,9 +102,11 @@ async fn events(cloud: &AwsCloud, id: &str) -> Vec<String> {
         read(SourceType::CacheCluster, None),
     );
     let prefix = format!("{id}-");
-    let of_nodes = of_nodes
-        .into_iter()
-        .filter(|event| event.source_identifier().is_some_and(|source| source.starts_with(&prefix)));
+    let of_nodes = of_nodes.into_iter().filter(|event| {
+        event
+            .source_identifier()
+            .is_some_and(|source| source.starts_with(&prefix))
+    });
     telling(of_group.into_iter().chain(of_nodes).collect())
 }
 
@@ -125,7 +127,17 @@ fn telling(mut events: Vec<Event>) -> Vec<String> {
 
 fn is_wrong(message: &str) -> bool {
     let message = message.to_lowercase();
-    let signs = ["fail", "error", "insufficient", "unable", "cannot", "could not", "not enough", "exceed", "capacity"];
+    let signs = [
+        "fail",
+        "error",
+        "insufficient",
+        "unable",
+        "cannot",
+        "could not",
+        "not enough",
+        "exceed",
+        "capacity",
+    ];
     signs.iter().any(|sign| message.contains(sign))
 }
 
@@ -140,8 +152,15 @@ async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
         Some(InstanceStateName::Running) => Progress::Reached,
         Some(InstanceStateName::Pending) | None => Progress::Pending("pending".to_owned()),
         Some(state) => {
-            let reason = instance.state_reason().and_then(|reason| reason.message()).unwrap_or_default();
-            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            let reason = instance
+                .state_reason()
+                .and_then(|reason| reason.message())
+                .unwrap_or_default();
+            let reason = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {reason}")
+            };
             Progress::Failed(format!("{id} is {}{reason}", state.as_str()))
         }
     })
@@ -150,7 +169,11 @@ async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
 /// The client host, by its id or else by the stack's tag.
 async fn instance(cloud: &AwsCloud, id: Option<&String>) -> Result<Option<Instance>, CloudError> {
     let Some(id) = id else {
-        let found = describe(cloud, filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()])).await?;
+        let found = describe(
+            cloud,
+            filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()]),
+        )
+        .await?;
         return Ok(found.into_iter().find(|instance| !is_terminated(instance)));
     };
     Ok(describe(cloud, filter("instance-id", [id])).await?.into_iter().next())
@@ -201,7 +224,10 @@ mod tests {
     #[test]
     fn events_that_tell_of_something_wrong_come_alone_and_in_order() {
         let told = telling(vec![
-            event(3, "Cache cluster create failed due to insufficient capacity in us-east-1a"),
+            event(
+                3,
+                "Cache cluster create failed due to insufficient capacity in us-east-1a",
+            ),
             event(1, "Replication group created"),
             event(2, "Failed to create cache node 0001"),
             event(4, "Failed to create cache node 0001"),
@@ -213,6 +239,9 @@ mod tests {
                 "Cache cluster create failed due to insufficient capacity in us-east-1a"
             ]
         );
-        assert_eq!(telling(vec![event(1, "Replication group created")]), ["Replication group created"]);
+        assert_eq!(
+            telling(vec![event(1, "Replication group created")]),
+            ["Replication group created"]
+        );
     }
 }

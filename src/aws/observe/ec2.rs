@@ -25,7 +25,10 @@ pub(in crate::aws) async fn security_groups(
     cloud: &AwsCloud,
     names: &BTreeSet<String>,
 ) -> Result<Vec<SecurityGroup>, CloudError> {
-    let request = cloud.ec2.describe_security_groups().filters(filter("group-name", names));
+    let request = cloud
+        .ec2
+        .describe_security_groups()
+        .filters(filter("group-name", names));
     let groups: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let mut groups = groups.map_err(failed("ec2:DescribeSecurityGroups"))?;
     // A filter takes `*` and `?` for wildcards.
@@ -78,8 +81,14 @@ pub(in crate::aws) fn ingress(group: &SecurityGroup) -> BTreeSet<LiveRule> {
 fn rules(permission: &IpPermission) -> Vec<LiveRule> {
     let ranges = permission.ip_ranges().iter().filter_map(|range| range.cidr_ip());
     let ranges_v6 = permission.ipv6_ranges().iter().filter_map(|range| range.cidr_ipv6());
-    let lists = permission.prefix_list_ids().iter().filter_map(|list| list.prefix_list_id());
-    let groups = permission.user_id_group_pairs().iter().filter_map(|pair| pair.group_id());
+    let lists = permission
+        .prefix_list_ids()
+        .iter()
+        .filter_map(|list| list.prefix_list_id());
+    let groups = permission
+        .user_id_group_pairs()
+        .iter()
+        .filter_map(|pair| pair.group_id());
     ranges
         .chain(ranges_v6)
         .map(|cidr| LiveSource::Cidr(cidr.to_owned()))
@@ -160,7 +169,10 @@ pub(in crate::aws) async fn instances(cloud: &AwsCloud) -> Result<Vec<LiveInstan
 }
 
 fn live_instance(instance: &Instance) -> Option<LiveInstance> {
-    let on_interfaces = instance.network_interfaces().iter().flat_map(|interface| interface.groups());
+    let on_interfaces = instance
+        .network_interfaces()
+        .iter()
+        .flat_map(|interface| interface.groups());
     // Some answers name the groups only on the network interfaces.
     let groups = instance.security_groups().iter().chain(on_interfaces);
     let state = instance.state().and_then(|state| state.name());
@@ -214,7 +226,10 @@ mod tests {
     fn the_tagged_group_is_preferred_and_foreign_ones_count_only_in_the_same_vpc() {
         let groups = [group("sg-1", "vpc-a", None), group("sg-2", "vpc-b", Some("day19"))];
         assert_eq!(chosen(&groups, &["vpc-a"]), Some(("sg-2".to_owned(), Ownership::Ours)));
-        assert_eq!(chosen(&groups[..1], &["vpc-a"]), Some(("sg-1".to_owned(), Ownership::Foreign)));
+        assert_eq!(
+            chosen(&groups[..1], &["vpc-a"]),
+            Some(("sg-1".to_owned(), Ownership::Foreign))
+        );
         assert_eq!(chosen(&groups[..1], &["vpc-b"]), None);
         assert_eq!(chosen(&groups[..1], &[]), Some(("sg-1".to_owned(), Ownership::Foreign)));
     }

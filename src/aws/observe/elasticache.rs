@@ -17,10 +17,7 @@ use crate::resource::{Names, Ownership, Tags};
 use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
 
 /// The replication group, its tags, and what its members tell.
-pub(super) async fn replication_group(
-    cloud: &AwsCloud,
-    id: &str,
-) -> Result<Option<LiveReplicationGroup>, CloudError> {
+pub(super) async fn replication_group(cloud: &AwsCloud, id: &str) -> Result<Option<LiveReplicationGroup>, CloudError> {
     let group_and_tags = async {
         let Some(group) = describe_group(cloud, id).await? else {
             return Ok(None);
@@ -40,7 +37,11 @@ pub(in crate::aws) async fn describe_group(
     id: &str,
 ) -> Result<Option<api::ReplicationGroup>, CloudError> {
     let request = cloud.elasticache.describe_replication_groups().replication_group_id(id);
-    match request.send().await.map_err(failed("elasticache:DescribeReplicationGroups")) {
+    match request
+        .send()
+        .await
+        .map_err(failed("elasticache:DescribeReplicationGroups"))
+    {
         Ok(answer) => Ok(answer.replication_groups.unwrap_or_default().into_iter().next()),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
@@ -74,7 +75,11 @@ async fn clusters(cloud: &AwsCloud, marker: Option<String>) -> Result<Page, Clou
         .show_cache_node_info(true)
         .max_records(100)
         .set_marker(marker);
-    match request.send().await.map_err(failed("elasticache:DescribeCacheClusters")) {
+    match request
+        .send()
+        .await
+        .map_err(failed("elasticache:DescribeCacheClusters"))
+    {
         Ok(answer) => Ok(Page {
             clusters: answer.cache_clusters.unwrap_or_default(),
             marker: answer.marker.filter(|marker| !marker.is_empty()),
@@ -122,7 +127,10 @@ pub(in crate::aws) fn live_group(
 ) -> LiveReplicationGroup {
     let mut node_groups: Vec<LiveNodeGroup> = group.node_groups().iter().map(node_group).collect();
     node_groups.sort_by(|a, b| a.id.cmp(&b.id));
-    let logs = group.log_delivery_configurations().iter().filter(|log| is_delivered(log));
+    let logs = group
+        .log_delivery_configurations()
+        .iter()
+        .filter(|log| is_delivered(log));
     LiveReplicationGroup {
         ownership: Ownership::of(tags.as_ref(), stack),
         arn: text(group.arn()),
@@ -136,7 +144,9 @@ pub(in crate::aws) fn live_group(
         node_groups,
         member_ids: group.member_clusters().to_vec(),
         members: members.iter().filter_map(member).collect(),
-        snapshot_retention_days: group.snapshot_retention_limit().and_then(|days| u32::try_from(days).ok()),
+        snapshot_retention_days: group
+            .snapshot_retention_limit()
+            .and_then(|days| u32::try_from(days).ok()),
         snapshot_window: text(group.snapshot_window()),
         auth_token_enabled: group.auth_token_enabled(),
         transit_encryption: transit_encryption(group),
@@ -179,7 +189,10 @@ fn node_group(group: &api::NodeGroup) -> LiveNodeGroup {
 }
 
 fn member(cluster: &api::CacheCluster) -> Option<LiveMember> {
-    let groups = cluster.security_groups().iter().filter_map(|group| text(group.security_group_id()));
+    let groups = cluster
+        .security_groups()
+        .iter()
+        .filter_map(|group| text(group.security_group_id()));
     let parameters = cluster.cache_parameter_group();
     let topic = cluster
         .notification_configuration()
@@ -295,7 +308,11 @@ pub(super) async fn subnet_group(cloud: &AwsCloud, name: &str) -> Result<Option<
         ownership: Ownership::of(tags.as_ref(), &cloud.options.stack),
         arn: text(group.arn()),
         vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
-        subnet_ids: group.subnets().iter().filter_map(|subnet| text(subnet.subnet_identifier())).collect(),
+        subnet_ids: group
+            .subnets()
+            .iter()
+            .filter_map(|subnet| text(subnet.subnet_identifier()))
+            .collect(),
         tags,
     }))
 }
@@ -304,8 +321,15 @@ pub(in crate::aws) async fn describe_subnet_group(
     cloud: &AwsCloud,
     name: &str,
 ) -> Result<Option<api::CacheSubnetGroup>, CloudError> {
-    let request = cloud.elasticache.describe_cache_subnet_groups().cache_subnet_group_name(name);
-    match request.send().await.map_err(failed("elasticache:DescribeCacheSubnetGroups")) {
+    let request = cloud
+        .elasticache
+        .describe_cache_subnet_groups()
+        .cache_subnet_group_name(name);
+    match request
+        .send()
+        .await
+        .map_err(failed("elasticache:DescribeCacheSubnetGroups"))
+    {
         Ok(answer) => Ok(answer.cache_subnet_groups.unwrap_or_default().into_iter().next()),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
@@ -322,10 +346,16 @@ pub(super) async fn parameter_groups(cloud: &AwsCloud, names: &Names) -> Result<
         Err(error) if error.kind == ErrorKind::Unsupported => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut found: Vec<LiveParameterGroup> = groups.iter().filter_map(|group| live_parameters(group, names)).collect();
+    let mut found: Vec<LiveParameterGroup> = groups
+        .iter()
+        .filter_map(|group| live_parameters(group, names))
+        .collect();
     let mut reads = JoinSet::new();
     for (index, group) in found.iter().enumerate() {
-        let request = cloud.elasticache.list_tags_for_resource().set_resource_name(group.arn.clone());
+        let request = cloud
+            .elasticache
+            .list_tags_for_resource()
+            .set_resource_name(group.arn.clone());
         if group.arn.is_some() {
             reads.spawn(async move { (index, request.send().await.ok()) });
         }

@@ -50,7 +50,11 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
         found.parameters = parameters;
     }
     let stack = names.stack.as_str();
-    let vpcs: BTreeSet<&str> = surroundings.subnets.iter().map(|subnet| subnet.vpc_id.as_str()).collect();
+    let vpcs: BTreeSet<&str> = surroundings
+        .subnets
+        .iter()
+        .map(|subnet| subnet.vpc_id.as_str())
+        .collect();
     let own_group = |name: &str| ec2::own_group(&groups, name, stack, &vpcs);
     let live = Live {
         key_pair: ec2::own_key_pair(&keys, &own_key, stack),

@@ -77,7 +77,9 @@ async fn subnets(cloud: &AwsCloud, network: &NetworkSpec) -> Result<Vec<Subnet>,
 }
 
 fn tag_filters(tags: &BTreeMap<String, String>) -> Vec<Filter> {
-    tags.iter().map(|(key, value)| filter(format!("tag:{key}"), [value])).collect()
+    tags.iter()
+        .map(|(key, value)| filter(format!("tag:{key}"), [value]))
+        .collect()
 }
 
 async fn vpcs(cloud: &AwsCloud, tags: &BTreeMap<String, String>) -> Result<Vec<String>, CloudError> {
@@ -90,10 +92,20 @@ async fn vpcs(cloud: &AwsCloud, tags: &BTreeMap<String, String>) -> Result<Vec<S
 /// The newest image. Where there is no such parameter, there is none: what can be done about it is said in the words
 /// of the plan file.
 async fn image(cloud: &AwsCloud, architecture: Option<Architecture>) -> Result<Option<String>, CloudError> {
-    let Some(architecture) = architecture else { return Ok(None) };
-    let answer = cloud.ssm.get_parameter().name(architecture.image_parameter()).send().await;
+    let Some(architecture) = architecture else {
+        return Ok(None);
+    };
+    let answer = cloud
+        .ssm
+        .get_parameter()
+        .name(architecture.image_parameter())
+        .send()
+        .await;
     match answer.map_err(failed("ssm:GetParameter")) {
-        Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).filter(|id| !id.is_empty())),
+        Ok(answer) => Ok(answer
+            .parameter
+            .and_then(|parameter| parameter.value)
+            .filter(|id| !id.is_empty())),
         Err(error) if error.code == "ParameterNotFound" || error.kind == ErrorKind::Unsupported => Ok(None),
         Err(error) => Err(error),
     }
@@ -108,15 +120,24 @@ async fn prefix_list(cloud: &AwsCloud, wanted: bool) -> Result<Option<String>, C
         .ec2
         .describe_managed_prefix_lists()
         .filters(filter("prefix-list-name", [name.as_str()]));
-    let answer = request.send().await.map_err(failed("ec2:DescribeManagedPrefixLists"))?;
+    let answer = match request.send().await.map_err(failed("ec2:DescribeManagedPrefixLists")) {
+        Ok(answer) => answer,
+        Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let lists = answer.prefix_lists.unwrap_or_default();
-    let found = lists.into_iter().find(|list| list.prefix_list_name() == Some(name.as_str()));
+    let found = lists
+        .into_iter()
+        .find(|list| list.prefix_list_name() == Some(name.as_str()));
     Ok(found.and_then(|list| list.prefix_list_id))
 }
 
 /// Only a check that saves a failed apply: where the cloud can't or won't tell, there is none.
 async fn engine_versions(cloud: &AwsCloud, engine: Engine) -> Result<Option<Vec<EngineVersion>>, CloudError> {
-    let request = cloud.elasticache.describe_cache_engine_versions().engine(engine.as_str());
+    let request = cloud
+        .elasticache
+        .describe_cache_engine_versions()
+        .engine(engine.as_str());
     let versions: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let Ok(versions) = versions else { return Ok(None) };
     let offer = |version: aws_sdk_elasticache::types::CacheEngineVersion| {

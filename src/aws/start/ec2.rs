@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::{LOOKS, before_look, gone_is_fine, lags_behind, not_ours, resolve};
 use crate::aws::error::{failed, own};
-use crate::aws::observe::ec2::{ingress, instances, key_pairs, live_rule, own_key_pair, security_group, security_groups};
+use crate::aws::observe::ec2::{
+    ingress, instances, key_pairs, live_rule, own_key_pair, security_group, security_groups,
+};
 use crate::aws::{AwsCloud, ec2_tags, filter};
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, Rule, SecurityGroup, Source};
 use crate::cloud::{CloudError, ErrorKind, Ids};
@@ -67,10 +69,16 @@ pub(super) async fn import_key_pair(cloud: &AwsCloud, key: &KeyPair) -> Result<S
             if found.ownership != Ownership::Ours {
                 return Err(not_ours(OPERATION, "key pair", &key.name));
             }
-            if found.public_key.is_some_and(|live| live != keys::without_comment(&public_key)) {
+            if found
+                .public_key
+                .is_some_and(|live| live != keys::without_comment(&public_key))
+            {
                 return Err(CloudError {
                     hint: Some("run again once the other run is done".to_owned()),
-                    message: format!("{}: another run has made it at the same time, with another key", error.message),
+                    message: format!(
+                        "{}: another run has made it at the same time, with another key",
+                        error.message
+                    ),
                     ..error
                 });
             }
@@ -133,7 +141,10 @@ fn resolved(operation: &str, rule: &Rule, ids: &Ids) -> Result<(i32, LiveSource)
 }
 
 fn permission(port: i32, source: &LiveSource) -> api::IpPermission {
-    let permission = api::IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
+    let permission = api::IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(port)
+        .to_port(port);
     match source {
         LiveSource::Cidr(cidr) if cidr.contains(':') => {
             permission.ipv6_ranges(api::Ipv6Range::builder().cidr_ipv6(cidr).build())
@@ -186,11 +197,7 @@ pub(super) async fn authorize(
     send_authorize(cloud, &group, &missing).await
 }
 
-async fn send_authorize(
-    cloud: &AwsCloud,
-    group: &str,
-    rules: &BTreeSet<(i32, LiveSource)>,
-) -> Result<(), CloudError> {
+async fn send_authorize(cloud: &AwsCloud, group: &str, rules: &BTreeSet<(i32, LiveSource)>) -> Result<(), CloudError> {
     let permissions = rules.iter().map(|(port, source)| permission(*port, source)).collect();
     let request = cloud
         .ec2
@@ -207,8 +214,11 @@ pub(super) async fn revoke(cloud: &AwsCloud, group: &str, rules: &BTreeSet<LiveR
     let Some(found) = security_group(cloud, group).await? else {
         return Ok(());
     };
-    let permissions: Vec<api::IpPermission> =
-        found.ip_permissions().iter().filter_map(|permission| part_of(permission, rules)).collect();
+    let permissions: Vec<api::IpPermission> = found
+        .ip_permissions()
+        .iter()
+        .filter_map(|permission| part_of(permission, rules))
+        .collect();
     if permissions.is_empty() {
         return Ok(());
     }
@@ -223,9 +233,8 @@ pub(super) async fn revoke(cloud: &AwsCloud, group: &str, rules: &BTreeSet<LiveR
 
 /// The part of a permission that these rules are about; `None`: nothing of it.
 fn part_of(permission: &api::IpPermission, rules: &BTreeSet<LiveRule>) -> Option<api::IpPermission> {
-    let is_meant = |source: Option<LiveSource>| {
-        source.is_some_and(|source| rules.contains(&live_rule(permission, source)))
-    };
+    let is_meant =
+        |source: Option<LiveSource>| source.is_some_and(|source| rules.contains(&live_rule(permission, source)));
     let cidr = |cidr: Option<&str>| cidr.map(|cidr| LiveSource::Cidr(cidr.to_owned()));
     let mut part = permission.clone();
     let mut kept = 0;
@@ -250,7 +259,11 @@ fn part_of(permission: &api::IpPermission, rules: &BTreeSet<LiveRule>) -> Option
 
 pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<(), CloudError> {
     let request = cloud.ec2.delete_security_group().group_id(id);
-    let answer = request.send().await.map(drop).map_err(failed("ec2:DeleteSecurityGroup"));
+    let answer = request
+        .send()
+        .await
+        .map(drop)
+        .map_err(failed("ec2:DeleteSecurityGroup"));
     match gone_is_fine(answer) {
         Err(error) if error.code == "DependencyViolation" => {
             let holders = holders(cloud, id).await;
@@ -267,7 +280,10 @@ pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<
 
 /// The network interfaces that hold a group, with what they are for.
 async fn holders(cloud: &AwsCloud, group: &str) -> Vec<String> {
-    let request = cloud.ec2.describe_network_interfaces().filters(filter("group-id", [group]));
+    let request = cloud
+        .ec2
+        .describe_network_interfaces()
+        .filters(filter("group-id", [group]));
     let Ok(answer) = request.send().await else {
         return Vec::new();
     };
@@ -295,7 +311,11 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
     let token = client_token(&cloud.options.stack, &group, instance);
     let (mut generation, mut look) = (1, 0);
     loop {
-        let token = if generation == 1 { token.clone() } else { format!("{token}-{generation}") };
+        let token = if generation == 1 {
+            token.clone()
+        } else {
+            format!("{token}-{generation}")
+        };
         let answer = run_request(cloud, instance, &group).client_token(token).send().await;
         match answer.map_err(failed(OPERATION)) {
             Ok(answer) => match launched(&answer.instances.unwrap_or_default()) {
@@ -327,14 +347,23 @@ fn launched(instances: &[api::Instance]) -> Option<String> {
         state,
         Some(api::InstanceStateName::ShuttingDown | api::InstanceStateName::Terminated)
     );
-    if gone { None } else { instance.instance_id().map(str::to_owned) }
+    if gone {
+        None
+    } else {
+        instance.instance_id().map(str::to_owned)
+    }
 }
 
 /// The same for the same host, at most 64 ASCII characters with its generation.
 fn client_token(stack: &str, group: &str, instance: &Instance) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{stack}\n{group}\n{instance:?}"));
-    let hex: String = digest.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .finalize()
+        .iter()
+        .take(20)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("shardform-{hex}")
 }
 
@@ -363,7 +392,12 @@ fn run_request(
         .instance_type(api::InstanceType::from(instance.instance_type.as_str()))
         .key_name(&instance.key_name)
         .user_data(STANDARD.encode(&instance.user_data))
-        .block_device_mappings(api::BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
+        .block_device_mappings(
+            api::BlockDeviceMapping::builder()
+                .device_name("/dev/xvda")
+                .ebs(disk)
+                .build(),
+        )
         .metadata_options(metadata)
         .tag_specifications(tagged(api::ResourceType::Instance, &instance.tags))
         .tag_specifications(tagged(api::ResourceType::Volume, &instance.tags))
@@ -462,7 +496,11 @@ mod tests {
 
     #[test]
     fn only_the_meant_part_of_a_permission_is_taken_away_and_as_it_is_described() {
-        let pair = api::UserIdGroupPair::builder().group_id("sg-9").user_id("1").description("app").build();
+        let pair = api::UserIdGroupPair::builder()
+            .group_id("sg-9")
+            .user_id("1")
+            .description("app")
+            .build();
         let described = api::IpPermission::builder()
             .ip_protocol("tcp")
             .from_port(6379)

@@ -37,13 +37,7 @@ fn already_exists(error: &CloudError) -> bool {
 
 /// What is there already is taken for ours, unless its tags say otherwise. Tags that can't be read (as while it is
 /// being made) are no reason to stop: a moment ago there was none of that name.
-async fn adopt(
-    cloud: &AwsCloud,
-    operation: &str,
-    what: &str,
-    name: &str,
-    arn: Option<&str>,
-) -> Result<(), CloudError> {
+async fn adopt(cloud: &AwsCloud, operation: &str, what: &str, name: &str, arn: Option<&str>) -> Result<(), CloudError> {
     let tags = tags(cloud, arn).await;
     match Ownership::of(tags.as_ref(), &cloud.options.stack) {
         Ownership::Ours | Ownership::Unknown => Ok(()),
@@ -61,7 +55,11 @@ fn unchanged_is_fine(result: Result<(), CloudError>) -> Result<(), CloudError> {
 }
 
 pub(super) async fn add_tags(cloud: &AwsCloud, arn: &str, tags: &Tags) -> Result<(), CloudError> {
-    let request = cloud.elasticache.add_tags_to_resource().resource_name(arn).set_tags(Some(tag_list(tags)));
+    let request = cloud
+        .elasticache
+        .add_tags_to_resource()
+        .resource_name(arn)
+        .set_tags(Some(tag_list(tags)));
     let answer = request.send().await;
     answer.map(drop).map_err(failed("elasticache:AddTagsToResource"))
 }
@@ -100,7 +98,10 @@ pub(super) async fn modify_subnet_group(
 }
 
 pub(super) async fn delete_subnet_group(cloud: &AwsCloud, name: &str) -> Result<(), CloudError> {
-    let request = cloud.elasticache.delete_cache_subnet_group().cache_subnet_group_name(name);
+    let request = cloud
+        .elasticache
+        .delete_cache_subnet_group()
+        .cache_subnet_group_name(name);
     let answer = request.send().await;
     gone_is_fine(answer.map(drop).map_err(failed("elasticache:DeleteCacheSubnetGroup")))
 }
@@ -144,7 +145,9 @@ pub(super) async fn set_parameters(
         .cache_parameter_group_name(name)
         .set_parameter_name_values(Some(values.collect()));
     let answer = request.send().await;
-    answer.map(drop).map_err(failed("elasticache:ModifyCacheParameterGroup"))
+    answer
+        .map(drop)
+        .map_err(failed("elasticache:ModifyCacheParameterGroup"))
 }
 
 pub(super) async fn reset_parameters(
@@ -166,9 +169,16 @@ pub(super) async fn reset_parameters(
 }
 
 pub(super) async fn delete_parameter_group(cloud: &AwsCloud, name: &str) -> Result<(), CloudError> {
-    let request = cloud.elasticache.delete_cache_parameter_group().cache_parameter_group_name(name);
+    let request = cloud
+        .elasticache
+        .delete_cache_parameter_group()
+        .cache_parameter_group_name(name);
     let answer = request.send().await;
-    gone_is_fine(answer.map(drop).map_err(failed("elasticache:DeleteCacheParameterGroup")))
+    gone_is_fine(
+        answer
+            .map(drop)
+            .map_err(failed("elasticache:DeleteCacheParameterGroup")),
+    )
 }
 
 fn group_ids(operation: &str, groups: &[GroupRef], ids: &Ids) -> Result<Vec<String>, CloudError> {
@@ -255,7 +265,9 @@ pub(super) async fn create_replication_group(
     } else {
         None
     };
-    let request = create_request(cloud, group).set_security_group_ids(Some(groups)).set_auth_token(token);
+    let request = create_request(cloud, group)
+        .set_security_group_ids(Some(groups))
+        .set_auth_token(token);
     match request.send().await.map(drop).map_err(failed(OPERATION)) {
         Err(error) if already_exists(&error) => {
             let Some(found) = describe_group(cloud, &group.id).await? else {
@@ -321,7 +333,9 @@ fn create_request(
         let (enabled, mode) = transit(word);
         // TLS only is what TLS without a mode means, also to engines that know no modes.
         let mode = mode.filter(|mode| *mode == api::TransitEncryptionMode::Preferred);
-        request = request.transit_encryption_enabled(enabled).set_transit_encryption_mode(mode);
+        request = request
+            .transit_encryption_enabled(enabled)
+            .set_transit_encryption_mode(mode);
     }
     for log in &group.log_delivery {
         request = request.log_delivery_configurations(log_request(log));
@@ -428,12 +442,7 @@ pub(super) async fn add_shards(cloud: &AwsCloud, id: &str, shards: &[ShardZones]
 
 const RESHARD: &str = "elasticache:ModifyReplicationGroupShardConfiguration";
 
-pub(super) async fn remove_shards(
-    cloud: &AwsCloud,
-    id: &str,
-    shards: u32,
-    gone: &[String],
-) -> Result<(), CloudError> {
+pub(super) async fn remove_shards(cloud: &AwsCloud, id: &str, shards: u32, gone: &[String]) -> Result<(), CloudError> {
     let request = cloud
         .elasticache
         .modify_replication_group_shard_configuration()
@@ -445,11 +454,7 @@ pub(super) async fn remove_shards(
     answer.map(drop).map_err(failed(RESHARD))
 }
 
-pub(super) async fn delete_replication_group(
-    cloud: &AwsCloud,
-    id: &str,
-    verify_owner: bool,
-) -> Result<(), CloudError> {
+pub(super) async fn delete_replication_group(cloud: &AwsCloud, id: &str, verify_owner: bool) -> Result<(), CloudError> {
     const OPERATION: &str = "elasticache:DeleteReplicationGroup";
     if verify_owner {
         let Some(found) = describe_group(cloud, id).await? else {
@@ -486,7 +491,11 @@ mod tests {
     fn nothing_to_change_is_no_error() {
         let error = CloudError {
             code: "InvalidParameterCombination".to_owned(),
-            ..own(ErrorKind::Rejected, "elasticache:ModifyReplicationGroup", "No modifications were requested")
+            ..own(
+                ErrorKind::Rejected,
+                "elasticache:ModifyReplicationGroup",
+                "No modifications were requested",
+            )
         };
         assert_eq!(unchanged_is_fine(Err(error)), Ok(()));
         let error = own(ErrorKind::Rejected, "elasticache:ModifyReplicationGroup", "no");
