@@ -127,15 +127,16 @@ impl AwsCloud {
 
 impl Cloud for AwsCloud {
     async fn observe(&self, query: &Query) -> Result<Observed, CloudError> {
-        observe::observe(self, query).await
+        // The SDK's futures are large; on the heap they don't fill the stack of whoever awaits several.
+        Box::pin(observe::observe(self, query)).await
     }
 
     async fn start(&self, call: &Call, ids: &Ids) -> Result<Accepted, CloudError> {
-        start::start(self, call, ids).await
+        Box::pin(start::start(self, call, ids)).await
     }
 
     async fn status(&self, wait: &Wait, ids: &Ids) -> Result<Progress, CloudError> {
-        status::status(self, wait, ids).await
+        Box::pin(status::status(self, wait, ids)).await
     }
 }
 

@@ -19,21 +19,21 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     let (own_key, subnets_of, group_id) = (names.key_pair(), names.subnet_group(), names.replication_group());
     let ec2 = async {
         tokio::try_join!(
-            ec2::security_groups(cloud, &group_names),
-            ec2::instances(cloud),
-            ec2::key_pairs(cloud, &own_key, named_key),
+            Box::pin(ec2::security_groups(cloud, &group_names)),
+            Box::pin(ec2::instances(cloud)),
+            Box::pin(ec2::key_pairs(cloud, &own_key, named_key)),
         )
     };
     let elasticache = async {
         tokio::try_join!(
-            elasticache::replication_group(cloud, &group_id),
-            elasticache::subnet_group(cloud, &subnets_of),
-            elasticache::parameter_groups(cloud, names),
-            elasticache::user_parameters(cloud, parameters_of),
+            Box::pin(elasticache::replication_group(cloud, &group_id)),
+            Box::pin(elasticache::subnet_group(cloud, &subnets_of)),
+            Box::pin(elasticache::parameter_groups(cloud, names)),
+            Box::pin(elasticache::user_parameters(cloud, parameters_of)),
         )
     };
     let (ec2, elasticache, mut surroundings) =
-        tokio::try_join!(ec2, elasticache, surroundings::surroundings(cloud, around))?;
+        tokio::try_join!(ec2, elasticache, Box::pin(surroundings::surroundings(cloud, around)))?;
     let (groups, instances, keys) = ec2;
     let (replication_group, subnet_group, mut parameter_groups, parameters) = elasticache;
     if let Some(around) = around {

@@ -21,10 +21,10 @@ pub(super) async fn surroundings(
     let account = async { Ok(cloud.account().await.map(str::to_owned)) };
     let (account, subnets, image_id, ec2_instance_connect, engine_versions) = tokio::try_join!(
         account,
-        subnets(cloud, &query.network),
-        image(cloud, query.image),
-        prefix_list(cloud, query.ec2_instance_connect),
-        engine_versions(cloud, query.engine),
+        Box::pin(subnets(cloud, &query.network)),
+        Box::pin(image(cloud, query.image)),
+        Box::pin(prefix_list(cloud, query.ec2_instance_connect)),
+        Box::pin(engine_versions(cloud, query.engine)),
     )?;
     Ok(Surroundings {
         account,

@@ -21,9 +21,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(250);
 
 pub(super) async fn start(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<Accepted, CloudError> {
     let id = match call {
-        Call::ImportKeyPair(key) => Some(ec2::import_key_pair(cloud, key).await?),
-        Call::CreateSecurityGroup(_, group) => Some(ec2::create_security_group(cloud, group).await?),
-        Call::RunInstance(instance) => Some(ec2::run_instance(cloud, instance, ids).await?),
+        Call::ImportKeyPair(key) => Some(Box::pin(ec2::import_key_pair(cloud, key)).await?),
+        Call::CreateSecurityGroup(_, group) => Some(Box::pin(ec2::create_security_group(cloud, group)).await?),
+        Call::RunInstance(instance) => Some(Box::pin(ec2::run_instance(cloud, instance, ids)).await?),
         other => {
             without_id(cloud, other, ids).await?;
             None
@@ -34,29 +34,39 @@ pub(super) async fn start(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<Ac
 
 async fn without_id(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<(), CloudError> {
     match call {
-        Call::DeleteKeyPair { id, public_key } => ec2::delete_key_pair(cloud, id, public_key.as_deref()).await,
-        Call::AuthorizeIngress(group, rules) => ec2::authorize(cloud, group, rules, ids).await,
-        Call::RevokeIngress(group, rules) => ec2::revoke(cloud, group, rules).await,
-        Call::DeleteSecurityGroup(id) => ec2::delete_security_group(cloud, id).await,
-        Call::RequireImdsV2(id) => ec2::require_imds_v2(cloud, id).await,
-        Call::TerminateInstances(instances) => ec2::terminate(cloud, instances).await,
-        Call::AddTags(TagTarget::Ec2(id), tags) => ec2::add_tags(cloud, id, tags).await,
-        Call::AddTags(TagTarget::ElastiCache(arn), tags) => elasticache::add_tags(cloud, arn, tags).await,
-        Call::CreateSubnetGroup(group) => elasticache::create_subnet_group(cloud, group).await,
-        Call::ModifySubnetGroup(name, subnets) => elasticache::modify_subnet_group(cloud, name, subnets).await,
-        Call::DeleteSubnetGroup(name) => elasticache::delete_subnet_group(cloud, name).await,
-        Call::CreateParameterGroup(group) => elasticache::create_parameter_group(cloud, group).await,
-        Call::ModifyParameterGroup(name, parameters) => elasticache::set_parameters(cloud, name, parameters).await,
-        Call::ResetParameters(name, parameters) => elasticache::reset_parameters(cloud, name, parameters).await,
-        Call::DeleteParameterGroup(name) => elasticache::delete_parameter_group(cloud, name).await,
-        Call::CreateReplicationGroup(group) => elasticache::create_replication_group(cloud, group, ids).await,
-        Call::ModifyReplicationGroup(modify) => elasticache::modify_replication_group(cloud, modify, ids).await,
-        Call::IncreaseReplicaCount(id, counts) => elasticache::increase_replicas(cloud, id, counts).await,
-        Call::DecreaseReplicaCount(id, counts) => elasticache::decrease_replicas(cloud, id, counts).await,
-        Call::AddShards(id, shards) => elasticache::add_shards(cloud, id, shards).await,
-        Call::RemoveShards(id, count, gone) => elasticache::remove_shards(cloud, id, *count, gone).await,
+        Call::DeleteKeyPair { id, public_key } => {
+            Box::pin(ec2::delete_key_pair(cloud, id, public_key.as_deref())).await
+        }
+        Call::AuthorizeIngress(group, rules) => Box::pin(ec2::authorize(cloud, group, rules, ids)).await,
+        Call::RevokeIngress(group, rules) => Box::pin(ec2::revoke(cloud, group, rules)).await,
+        Call::DeleteSecurityGroup(id) => Box::pin(ec2::delete_security_group(cloud, id)).await,
+        Call::RequireImdsV2(id) => Box::pin(ec2::require_imds_v2(cloud, id)).await,
+        Call::TerminateInstances(instances) => Box::pin(ec2::terminate(cloud, instances)).await,
+        Call::AddTags(TagTarget::Ec2(id), tags) => Box::pin(ec2::add_tags(cloud, id, tags)).await,
+        Call::AddTags(TagTarget::ElastiCache(arn), tags) => Box::pin(elasticache::add_tags(cloud, arn, tags)).await,
+        Call::CreateSubnetGroup(group) => Box::pin(elasticache::create_subnet_group(cloud, group)).await,
+        Call::ModifySubnetGroup(name, subnets) => {
+            Box::pin(elasticache::modify_subnet_group(cloud, name, subnets)).await
+        }
+        Call::DeleteSubnetGroup(name) => Box::pin(elasticache::delete_subnet_group(cloud, name)).await,
+        Call::CreateParameterGroup(group) => Box::pin(elasticache::create_parameter_group(cloud, group)).await,
+        Call::ModifyParameterGroup(name, parameters) => {
+            Box::pin(elasticache::set_parameters(cloud, name, parameters)).await
+        }
+        Call::ResetParameters(name, parameters) => {
+            Box::pin(elasticache::reset_parameters(cloud, name, parameters)).await
+        }
+        Call::DeleteParameterGroup(name) => Box::pin(elasticache::delete_parameter_group(cloud, name)).await,
+        Call::CreateReplicationGroup(group) => Box::pin(elasticache::create_replication_group(cloud, group, ids)).await,
+        Call::ModifyReplicationGroup(modify) => {
+            Box::pin(elasticache::modify_replication_group(cloud, modify, ids)).await
+        }
+        Call::IncreaseReplicaCount(id, counts) => Box::pin(elasticache::increase_replicas(cloud, id, counts)).await,
+        Call::DecreaseReplicaCount(id, counts) => Box::pin(elasticache::decrease_replicas(cloud, id, counts)).await,
+        Call::AddShards(id, shards) => Box::pin(elasticache::add_shards(cloud, id, shards)).await,
+        Call::RemoveShards(id, count, gone) => Box::pin(elasticache::remove_shards(cloud, id, *count, gone)).await,
         Call::DeleteReplicationGroup { id, verify_owner } => {
-            elasticache::delete_replication_group(cloud, id, *verify_owner).await
+            Box::pin(elasticache::delete_replication_group(cloud, id, *verify_owner)).await
         }
         Call::Await | Call::ImportKeyPair(_) | Call::CreateSecurityGroup(..) | Call::RunInstance(_) => Ok(()),
     }
