@@ -24,9 +24,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("execute", &["resource", "steps", "event", "cloud"]),
     ("cluster", &["observed"]),
     ("keys", &[]),
+    ("secret", &[]),
     (
         "aws",
-        &["resource", "spec", "observed", "call", "diff", "cloud", "keys"],
+        &[
+            "resource", "spec", "observed", "call", "diff", "cloud", "keys", "secret",
+        ],
     ),
     ("node", &[]),
 ];

@@ -1,43 +1,37 @@
-//! Calls of ElastiCache: subnet group, parameter groups, replication group, tags.
+//! Calls of ElastiCache beside the replication group's own: subnet group, parameter groups, tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticache::types as api;
 
-use super::{gone_is_fine, not_ours, resolve};
+use super::{gone_is_fine, not_ours};
 use crate::aws::AwsCloud;
-use crate::aws::error::{failed, own};
-use crate::aws::observe::elasticache::{describe_group, describe_subnet_group, tags};
-use crate::call::{
-    GroupRef, LogDeliveryChange, ModifyReplicationGroup, ParameterGroup, ReplicaCount, ReplicationGroup, Shard,
-    ShardZones, SubnetGroup,
-};
-use crate::cloud::{CloudError, ErrorKind, Ids};
+use crate::aws::error::failed;
+use crate::aws::observe::elasticache::{describe_subnet_group, tags};
+use crate::call::{ParameterGroup, SubnetGroup};
+use crate::cloud::CloudError;
 use crate::resource::{Ownership, Tags};
-use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
 
-fn tag_list(tags: &Tags) -> Vec<api::Tag> {
+pub(super) fn tag_list(tags: &Tags) -> Vec<api::Tag> {
     tags.iter()
         .map(|(key, value)| api::Tag::builder().key(key).value(value).build())
         .collect()
 }
 
-fn count(value: usize) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn days(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
 /// Whether the code says that there is one of that name.
-fn already_exists(error: &CloudError) -> bool {
+pub(super) fn already_exists(error: &CloudError) -> bool {
     error.code.trim_end_matches("Fault").ends_with("AlreadyExists")
 }
 
 /// What is there already is taken for ours, unless its tags say otherwise. Tags that can't be read (as while it is
 /// being made) are no reason to stop: a moment ago there was none of that name.
-async fn adopt(cloud: &AwsCloud, operation: &str, what: &str, name: &str, arn: Option<&str>) -> Result<(), CloudError> {
+pub(super) async fn adopt(
+    cloud: &AwsCloud,
+    operation: &str,
+    what: &str,
+    name: &str,
+    arn: Option<&str>,
+) -> Result<(), CloudError> {
     let tags = tags(cloud, arn).await;
     match Ownership::of(tags.as_ref(), &cloud.options.stack) {
         Ownership::Ours | Ownership::Unknown => Ok(()),
@@ -46,7 +40,7 @@ async fn adopt(cloud: &AwsCloud, operation: &str, what: &str, name: &str, arn: O
 }
 
 /// "Nothing to change" is what was wanted.
-fn unchanged_is_fine(result: Result<(), CloudError>) -> Result<(), CloudError> {
+pub(super) fn unchanged_is_fine(result: Result<(), CloudError>) -> Result<(), CloudError> {
     match result {
         Err(error) if error.message.contains("No modifications were requested") => Ok(()),
         Err(error) if error.code.trim_end_matches("Fault") == "NoOperation" => Ok(()),
@@ -181,311 +175,11 @@ pub(super) async fn delete_parameter_group(cloud: &AwsCloud, name: &str) -> Resu
     )
 }
 
-fn group_ids(operation: &str, groups: &[GroupRef], ids: &Ids) -> Result<Vec<String>, CloudError> {
-    groups.iter().map(|group| resolve(operation, group, ids)).collect()
-}
-
-/// Zones to send: none where one of them isn't known.
-fn known_zones(zones: &[String]) -> Option<Vec<String>> {
-    (!zones.is_empty() && zones.iter().all(|zone| !zone.is_empty())).then(|| zones.to_vec())
-}
-
-fn not_empty(values: &[String]) -> Option<Vec<String>> {
-    (!values.is_empty()).then(|| values.to_vec())
-}
-
-fn node_group(shard: &Shard) -> api::NodeGroupConfiguration {
-    let replicas = shard.replica_zones.len().max(shard.replica_outpost_arns.len());
-    api::NodeGroupConfiguration::builder()
-        .node_group_id(&shard.id)
-        .set_slots(shard.slots.clone())
-        .replica_count(count(replicas))
-        .set_primary_availability_zone(Some(shard.primary_zone.clone()).filter(|zone| !zone.is_empty()))
-        .set_replica_availability_zones(known_zones(&shard.replica_zones))
-        .set_primary_outpost_arn(shard.primary_outpost_arn.clone())
-        .set_replica_outpost_arns(not_empty(&shard.replica_outpost_arns))
-        .build()
-}
-
-fn log_request(log: &LogDelivery) -> api::LogDeliveryConfigurationRequest {
-    let details = api::DestinationDetails::builder();
-    let (destination_type, details) = match log.destination_type {
-        LogDestination::CloudWatchLogs => {
-            let group = api::CloudWatchLogsDestinationDetails::builder().log_group(&log.destination);
-            (
-                api::DestinationType::CloudWatchLogs,
-                details.cloud_watch_logs_details(group.build()),
-            )
-        }
-        LogDestination::KinesisFirehose => {
-            let stream = api::KinesisFirehoseDestinationDetails::builder().delivery_stream(&log.destination);
-            (
-                api::DestinationType::KinesisFirehose,
-                details.kinesis_firehose_details(stream.build()),
-            )
-        }
-    };
-    api::LogDeliveryConfigurationRequest::builder()
-        .log_type(match log.log_type {
-            LogType::Slow => api::LogType::SlowLog,
-            LogType::Engine => api::LogType::EngineLog,
-        })
-        .destination_type(destination_type)
-        .destination_details(details.build())
-        .log_format(match log.format {
-            LogFormat::Json => api::LogFormat::Json,
-            LogFormat::Text => api::LogFormat::Text,
-        })
-        .enabled(true)
-        .build()
-}
-
-/// Whether TLS is on, and the mode to send with it.
-fn transit(word: &str) -> (bool, Option<api::TransitEncryptionMode>) {
-    match word {
-        "off" => (false, None),
-        "preferred" => (true, Some(api::TransitEncryptionMode::Preferred)),
-        _ => (true, Some(api::TransitEncryptionMode::Required)),
-    }
-}
-
-pub(super) async fn create_replication_group(
-    cloud: &AwsCloud,
-    group: &ReplicationGroup,
-    ids: &Ids,
-) -> Result<(), CloudError> {
-    const OPERATION: &str = "elasticache:CreateReplicationGroup";
-    let groups = group_ids(OPERATION, &group.groups, ids)?;
-    let token = if group.auth_token {
-        let token = cloud.options.auth_token.as_ref().ok_or_else(|| CloudError {
-            hint: Some("set the environment variable that `cluster.auth_token_env` names".to_owned()),
-            ..own(ErrorKind::Configuration, OPERATION, "the AUTH token is not known")
-        })?;
-        Some(token.expose().to_owned())
-    } else {
-        None
-    };
-    let request = create_request(cloud, group)
-        .set_security_group_ids(Some(groups))
-        .set_auth_token(token);
-    match request.send().await.map(drop).map_err(failed(OPERATION)) {
-        Err(error) if already_exists(&error) => {
-            let Some(found) = describe_group(cloud, &group.id).await? else {
-                return Err(error);
-            };
-            adopt(cloud, OPERATION, "replication group", &group.id, found.arn()).await?;
-            if found.status() == Some("deleting") {
-                return Err(CloudError {
-                    kind: ErrorKind::Busy,
-                    message: format!("{} It is being deleted.", error.message),
-                    ..error
-                });
-            }
-            Ok(())
-        }
-        other => other,
-    }
-}
-
-/// NumNodeGroups goes with NodeGroupConfiguration, and ReplicasPerNodeGroup does not: AWS refuses it beside the
-/// ReplicaCount of each shard, and an emulator makes a single shard without the number.
-fn create_request(
-    cloud: &AwsCloud,
-    group: &ReplicationGroup,
-) -> aws_sdk_elasticache::operation::create_replication_group::builders::CreateReplicationGroupFluentBuilder {
-    let mut request = cloud
-        .elasticache
-        .create_replication_group()
-        .replication_group_id(&group.id)
-        .replication_group_description(&group.description)
-        .port(i32::from(group.port))
-        .num_node_groups(count(group.shards.len()))
-        .set_node_group_configuration(Some(group.shards.iter().map(node_group).collect()))
-        .cluster_mode(api::ClusterMode::Enabled)
-        .automatic_failover_enabled(true)
-        .multi_az_enabled(group.multi_az)
-        .cache_subnet_group_name(&group.subnet_group)
-        .snapshot_retention_limit(days(group.snapshot_retention_days))
-        .set_snapshot_window(group.snapshot_window.clone())
-        .set_preferred_maintenance_window(group.maintenance_window.clone())
-        .set_at_rest_encryption_enabled(group.at_rest_encryption)
-        .set_kms_key_id(group.kms_key_id.clone())
-        .set_user_group_ids(not_empty(&group.user_group_ids))
-        .set_notification_topic_arn(group.notification_topic_arn.clone())
-        .set_auto_minor_version_upgrade(group.auto_minor_version_upgrade)
-        .set_data_tiering_enabled(group.data_tiering)
-        .set_network_type(group.network_type.map(api::NetworkType::from))
-        .set_ip_discovery(group.ip_discovery.map(api::IpDiscovery::from))
-        .set_snapshot_name(group.snapshot_name.clone())
-        .set_snapshot_arns(not_empty(&group.snapshot_arns))
-        .set_serverless_cache_snapshot_name(group.serverless_snapshot.clone())
-        .set_global_replication_group_id(group.global_replication_group_id.clone())
-        .set_tags(Some(tag_list(&group.tags)));
-    if group.global_replication_group_id.is_none() {
-        // A secondary of a global datastore has these from its primary.
-        request = request
-            .engine(&group.engine)
-            .engine_version(&group.engine_version)
-            .cache_node_type(&group.node_type)
-            .cache_parameter_group_name(&group.parameter_group);
-    }
-    if let Some(word) = group.transit_encryption {
-        let (enabled, mode) = transit(word);
-        // TLS only is what TLS without a mode means, also to engines that know no modes.
-        let mode = mode.filter(|mode| *mode == api::TransitEncryptionMode::Preferred);
-        request = request
-            .transit_encryption_enabled(enabled)
-            .set_transit_encryption_mode(mode);
-    }
-    for log in &group.log_delivery {
-        request = request.log_delivery_configurations(log_request(log));
-    }
-    request
-}
-
-pub(super) async fn modify_replication_group(
-    cloud: &AwsCloud,
-    modify: &ModifyReplicationGroup,
-    ids: &Ids,
-) -> Result<(), CloudError> {
-    const OPERATION: &str = "elasticache:ModifyReplicationGroup";
-    let groups = modify.groups.as_ref().map(|groups| group_ids(OPERATION, groups, ids));
-    let transit = modify.transit_encryption.map(transit);
-    let mut request = cloud
-        .elasticache
-        .modify_replication_group()
-        .replication_group_id(&modify.id)
-        .apply_immediately(true)
-        .set_replication_group_description(modify.description.clone())
-        .set_multi_az_enabled(modify.multi_az)
-        .set_cache_parameter_group_name(modify.parameter_group.clone())
-        .set_security_group_ids(groups.transpose()?)
-        .set_snapshot_retention_limit(modify.snapshot_retention_days.map(days))
-        .set_snapshot_window(modify.snapshot_window.clone())
-        .set_preferred_maintenance_window(modify.maintenance_window.clone())
-        .set_notification_topic_arn(modify.notification_topic_arn.clone())
-        .set_notification_topic_status(modify.notification_topic_arn.as_ref().map(|_| "active".to_owned()))
-        .set_auto_minor_version_upgrade(modify.auto_minor_version_upgrade)
-        .set_engine(modify.engine.clone())
-        .set_engine_version(modify.engine_version.clone())
-        .set_cache_node_type(modify.node_type.clone())
-        .set_transit_encryption_enabled(transit.as_ref().map(|(enabled, _)| *enabled))
-        .set_transit_encryption_mode(transit.and_then(|(_, mode)| mode))
-        .set_ip_discovery(modify.ip_discovery.map(api::IpDiscovery::from))
-        .set_user_group_ids_to_add(not_empty(&modify.user_groups_to_add))
-        .set_user_group_ids_to_remove(not_empty(&modify.user_groups_to_remove));
-    for change in &modify.log_delivery {
-        request = request.log_delivery_configurations(match change {
-            LogDeliveryChange::Set(log) => log_request(log),
-            LogDeliveryChange::Stop(log_type) => api::LogDeliveryConfigurationRequest::builder()
-                .log_type(api::LogType::from(log_type.as_str()))
-                .enabled(false)
-                .build(),
-        });
-    }
-    unchanged_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))
-}
-
-fn replica_counts(counts: &[ReplicaCount]) -> Vec<api::ConfigureShard> {
-    let shard = |one: &ReplicaCount| {
-        api::ConfigureShard::builder()
-            .node_group_id(&one.node_group_id)
-            .new_replica_count(days(one.replicas))
-            .set_preferred_availability_zones(known_zones(&one.zones))
-            .build()
-    };
-    counts.iter().map(shard).collect()
-}
-
-pub(super) async fn increase_replicas(cloud: &AwsCloud, id: &str, counts: &[ReplicaCount]) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .increase_replica_count()
-        .replication_group_id(id)
-        .apply_immediately(true)
-        .set_replica_configuration(Some(replica_counts(counts)));
-    let answer = request.send().await;
-    unchanged_is_fine(answer.map(drop).map_err(failed("elasticache:IncreaseReplicaCount")))
-}
-
-pub(super) async fn decrease_replicas(cloud: &AwsCloud, id: &str, counts: &[ReplicaCount]) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .decrease_replica_count()
-        .replication_group_id(id)
-        .apply_immediately(true)
-        .set_replica_configuration(Some(replica_counts(counts)));
-    let answer = request.send().await;
-    unchanged_is_fine(answer.map(drop).map_err(failed("elasticache:DecreaseReplicaCount")))
-}
-
-pub(super) async fn add_shards(cloud: &AwsCloud, id: &str, shards: &[ShardZones]) -> Result<(), CloudError> {
-    // All or none: a list that leaves a shard out is refused.
-    let zones: Option<Vec<api::ReshardingConfiguration>> = shards
-        .iter()
-        .map(|shard| {
-            let zones = known_zones(&shard.zones)?;
-            let one = api::ReshardingConfiguration::builder().node_group_id(&shard.node_group_id);
-            Some(one.set_preferred_availability_zones(Some(zones)).build())
-        })
-        .collect();
-    let request = cloud
-        .elasticache
-        .modify_replication_group_shard_configuration()
-        .replication_group_id(id)
-        .apply_immediately(true)
-        .node_group_count(count(shards.len()))
-        .set_resharding_configuration(zones);
-    let answer = request.send().await;
-    answer.map(drop).map_err(failed(RESHARD))
-}
-
-const RESHARD: &str = "elasticache:ModifyReplicationGroupShardConfiguration";
-
-pub(super) async fn remove_shards(cloud: &AwsCloud, id: &str, shards: u32, gone: &[String]) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .modify_replication_group_shard_configuration()
-        .replication_group_id(id)
-        .apply_immediately(true)
-        .node_group_count(days(shards))
-        .set_node_groups_to_remove(Some(gone.to_vec()));
-    let answer = request.send().await;
-    answer.map(drop).map_err(failed(RESHARD))
-}
-
-pub(super) async fn delete_replication_group(cloud: &AwsCloud, id: &str, verify_owner: bool) -> Result<(), CloudError> {
-    const OPERATION: &str = "elasticache:DeleteReplicationGroup";
-    if verify_owner {
-        let Some(found) = describe_group(cloud, id).await? else {
-            return Ok(());
-        };
-        let tags = tags(cloud, found.arn()).await;
-        match Ownership::of(tags.as_ref(), &cloud.options.stack) {
-            Ownership::Ours => {}
-            Ownership::Foreign => return Err(not_ours(OPERATION, "replication group", id)),
-            Ownership::Unknown => {
-                let status = found.status().unwrap_or_default();
-                let message = format!("`{id}` is {status}, and its tags can't be read: it may not be this stack's");
-                return Err(own(ErrorKind::Busy, OPERATION, message));
-            }
-        }
-    }
-    let request = cloud.elasticache.delete_replication_group().replication_group_id(id);
-    gone_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn zones_are_sent_only_where_all_are_known() {
-        let zones = |zones: &[&str]| known_zones(&zones.iter().map(|zone| (*zone).to_owned()).collect::<Vec<_>>());
-        assert_eq!(zones(&["a", "b"]).map(|zones| zones.len()), Some(2));
-        assert_eq!(zones(&["a", ""]), None);
-        assert_eq!(zones(&[]), None);
-    }
+    use crate::aws::error::own;
+    use crate::cloud::ErrorKind;
 
     #[test]
     fn nothing_to_change_is_no_error() {

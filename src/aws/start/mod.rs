@@ -3,6 +3,8 @@
 
 mod ec2;
 mod elasticache;
+mod ingress;
+mod replication_group;
 
 use std::time::Duration;
 
@@ -37,8 +39,8 @@ async fn without_id(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<(), Clou
         Call::DeleteKeyPair { id, public_key } => {
             Box::pin(ec2::delete_key_pair(cloud, id, public_key.as_deref())).await
         }
-        Call::AuthorizeIngress(group, rules) => Box::pin(ec2::authorize(cloud, group, rules, ids)).await,
-        Call::RevokeIngress(group, rules) => Box::pin(ec2::revoke(cloud, group, rules)).await,
+        Call::AuthorizeIngress(group, rules) => Box::pin(ingress::authorize(cloud, group, rules, ids)).await,
+        Call::RevokeIngress(group, rules) => Box::pin(ingress::revoke(cloud, group, rules)).await,
         Call::DeleteSecurityGroup(id) => Box::pin(ec2::delete_security_group(cloud, id)).await,
         Call::RequireImdsV2(id) => Box::pin(ec2::require_imds_v2(cloud, id)).await,
         Call::TerminateInstances(instances) => Box::pin(ec2::terminate(cloud, instances)).await,
@@ -57,16 +59,24 @@ async fn without_id(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<(), Clou
             Box::pin(elasticache::reset_parameters(cloud, name, parameters)).await
         }
         Call::DeleteParameterGroup(name) => Box::pin(elasticache::delete_parameter_group(cloud, name)).await,
-        Call::CreateReplicationGroup(group) => Box::pin(elasticache::create_replication_group(cloud, group, ids)).await,
-        Call::ModifyReplicationGroup(modify) => {
-            Box::pin(elasticache::modify_replication_group(cloud, modify, ids)).await
+        Call::CreateReplicationGroup(group) => {
+            Box::pin(replication_group::create_replication_group(cloud, group, ids)).await
         }
-        Call::IncreaseReplicaCount(id, counts) => Box::pin(elasticache::increase_replicas(cloud, id, counts)).await,
-        Call::DecreaseReplicaCount(id, counts) => Box::pin(elasticache::decrease_replicas(cloud, id, counts)).await,
-        Call::AddShards(id, shards) => Box::pin(elasticache::add_shards(cloud, id, shards)).await,
-        Call::RemoveShards(id, count, gone) => Box::pin(elasticache::remove_shards(cloud, id, *count, gone)).await,
+        Call::ModifyReplicationGroup(modify) => {
+            Box::pin(replication_group::modify_replication_group(cloud, modify, ids)).await
+        }
+        Call::IncreaseReplicaCount(id, counts) => {
+            Box::pin(replication_group::increase_replicas(cloud, id, counts)).await
+        }
+        Call::DecreaseReplicaCount(id, counts) => {
+            Box::pin(replication_group::decrease_replicas(cloud, id, counts)).await
+        }
+        Call::AddShards(id, shards) => Box::pin(replication_group::add_shards(cloud, id, shards)).await,
+        Call::RemoveShards(id, count, gone) => {
+            Box::pin(replication_group::remove_shards(cloud, id, *count, gone)).await
+        }
         Call::DeleteReplicationGroup { id, verify_owner } => {
-            Box::pin(elasticache::delete_replication_group(cloud, id, *verify_owner)).await
+            Box::pin(replication_group::delete_replication_group(cloud, id, *verify_owner)).await
         }
         Call::Await | Call::ImportKeyPair(_) | Call::CreateSecurityGroup(..) | Call::RunInstance(_) => Ok(()),
     }
