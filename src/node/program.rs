@@ -49,8 +49,8 @@ pub struct ServeArgs {
     /// $XDG_STATE_HOME/shardform or ~/.local/state/shardform]
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
-    /// How long a change takes at least, such as 0, 100ms, 2s or 5m
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = parse_time)]
+    /// Time added to every answer, such as 100ms or 2s
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
     pub latency: Duration,
     /// Where the parts of EC2 that are not answered here are asked for
     #[arg(long, value_name = "URL")]

@@ -49,7 +49,7 @@ const PURE: &[&str] = &[
     "cloud",
     "node/control",
     "node/wanted.rs",
-    "node/fleet/topology.rs",
+    "node/fleet/topology",
 ];
 
 /// What a pure module never names.
