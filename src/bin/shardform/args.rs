@@ -1,0 +1,321 @@
+//! The command line's grammar: clap alone. Knows no command's meaning.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::environment::Environment;
+
+const GLOBAL: &str = "Global options";
+/// The plan file of who names none.
+pub const DEFAULT_FILE: &str = "shardform.yaml";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or nothing to do
+  1    an error, or something that is not done
+  2    there are differences (only from `plan --detailed-exitcode`)
+  130  interrupted";
+
+const EXAMPLES: &str = "\
+Examples:
+  shardform init                     write a plan file to start from
+  shardform apply --local            try it on this machine, without AWS
+  shardform plan                     see what would change on AWS
+  shardform apply                    make it so
+  shardform destroy                  delete all of it";
+
+macro_rules! help {
+    ($($examples:expr),*) => { concat!("Examples:", $("\n  ", $examples),*) };
+}
+
+/// A Redis or Valkey cluster on AWS ElastiCache from one plan file
+#[derive(Debug, Parser)]
+#[command(name = "shardform", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Args {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Global {
+    /// Use the local cloud on this machine; it is started if it isn't up
+    #[arg(long, global = true, conflicts_with = "endpoint_url", help_heading = GLOBAL)]
+    pub local: bool,
+    /// Send AWS calls to this URL instead of AWS
+    #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
+    pub endpoint_url: Option<String>,
+    /// AWS region, before the plan file's and the AWS configuration's
+    #[arg(long, global = true, value_name = "REGION", help_heading = GLOBAL)]
+    pub region: Option<String>,
+    /// Profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
+    pub profile: Option<String>,
+    /// Write JSON to standard output
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub json: bool,
+    /// No colors (as with NO_COLOR set)
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub no_color: bool,
+    /// Say only what is asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
+    pub quiet: bool,
+    /// Also say steps and reasons
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented plan file to start from
+    #[command(after_help = help!(
+        "shardform init                                shardform.yaml, from the template for beginners",
+        "shardform init --list                         all templates",
+        "shardform init day19.yaml --template ci       another template; the stack is called day19"
+    ))]
+    Init(Init),
+    /// Check a plan file, without asking any cloud
+    #[command(after_help = help!(
+        "shardform validate",
+        "shardform validate day19.yaml --set shards=5"
+    ))]
+    Validate(PlanFileArgs),
+    /// Show what would change
+    #[command(after_help = help!(
+        "shardform plan day19.yaml",
+        "shardform plan day19.yaml --detailed-exitcode     0: no change, 2: changes, 1: error",
+        "shardform plan day19.yaml --json | jq .summary"
+    ))]
+    Plan(Plan),
+    /// Make it so: show the changes, ask, carry them out, and check
+    #[command(after_help = help!(
+        "shardform apply day19.yaml",
+        "shardform apply day19.yaml --local --yes          on this machine, without asking",
+        "shardform apply day19.yaml --timeout 20m          leave after 20 minutes; run it again to go on"
+    ))]
+    Apply(Change),
+    /// Delete all that the plan file's stack owns: show it, ask, and carry it out
+    #[command(after_help = help!(
+        "shardform destroy day19.yaml",
+        "shardform destroy day19.yaml --yes --timeout 20s  begin it, and don't wait for its end"
+    ))]
+    Destroy(Change),
+    /// Show what is live, at once
+    #[command(after_help = help!(
+        "shardform status day19.yaml",
+        "shardform status day19.yaml --json | jq -r .endpoint"
+    ))]
+    Status(PlanFileArgs),
+    /// Look after the local cloud
+    #[command(after_help = help!(
+        "shardform local start",
+        "shardform local status",
+        "shardform local logs --follow",
+        "SHARDFORM_LOCAL_LISTEN=127.0.0.1:4600 shardform apply --local   another address"
+    ))]
+    Local(LocalArgs),
+    /// Run the local cloud's own program, `shardform-node`, in the foreground
+    #[command(disable_help_flag = true)]
+    Node {
+        /// What `shardform-node` is given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
+    },
+}
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// Where to write it
+    #[arg(default_value = DEFAULT_FILE)]
+    pub file: PathBuf,
+    /// Which template, see --list
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// What the stack is called [default: as the file is]
+    #[arg(long, value_name = "STACK")]
+    pub name: Option<String>,
+    /// List the templates
+    #[arg(long)]
+    pub list: bool,
+    /// Overwrite the file if there is one
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The plan file.
+#[derive(Debug, clap::Args)]
+pub struct PlanFileArgs {
+    /// Plan file
+    #[arg(default_value = DEFAULT_FILE)]
+    pub file: PathBuf,
+    /// Value of ${NAME} in the plan file, before the environment's; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub set: Vec<(String, String)>,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Exit with 2 if there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Arguments of `apply` and `destroy`.
+#[derive(Debug, clap::Args)]
+pub struct Change {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop waiting after this long, such as 90s, 20m or 1h; what is begun goes on by itself
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
+}
+
+/// Arguments of `local`.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub struct LocalArgs {
+    /// Where it answers [default: $SHARDFORM_LOCAL_LISTEN, or 127.0.0.1:4510]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: Local,
+}
+
+/// What to do with the local cloud.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Local {
+    /// Start it, unless it is up
+    Start,
+    /// Show whether it is up, and where (exit code 1 if it isn't)
+    Status,
+    /// End it; clusters and their data come back with the next start
+    Stop,
+    /// Show what it has logged
+    Logs {
+        /// Go on showing what is logged
+        #[arg(short, long)]
+        follow: bool,
+        /// How many lines to begin with
+        #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
+        lines: usize,
+    },
+}
+
+/// The end of a run that has no arguments to go on with: help, version, or wrong usage.
+pub struct Early {
+    error: clap::Error,
+    json: bool,
+}
+
+impl Early {
+    /// Prints it; 0 for what was asked for, otherwise 1 (clap's own 2 means differences here).
+    pub fn print(&self) -> ExitCode {
+        let asked_for = matches!(self.error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        if self.json && !asked_for {
+            crate::error::print_usage_json(&self.error.render().to_string());
+        }
+        // A closed pipe is nothing to complain about.
+        let _ = self.error.print();
+        ExitCode::from(u8::from(!asked_for))
+    }
+}
+
+/// Reads the arguments.
+pub fn parse(environment: &Environment) -> Result<Args, Early> {
+    // Both matter for what is printed while the arguments can't be read.
+    let has = |flag: &str| environment.args.iter().any(|arg| arg == flag);
+    let color = if has("--no-color") {
+        clap::ColorChoice::Never
+    } else {
+        clap::ColorChoice::Auto
+    };
+    let matches = Args::command().color(color).try_get_matches_from(&environment.args);
+    matches
+        .and_then(|matches| Args::from_arg_matches(&matches))
+        .map_err(|error| Early {
+            error,
+            json: has("--json"),
+        })
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is a number with s, m or h, such as 20s".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => return Err(wrong()),
+    };
+    // More than a year is a slip, and would overflow what clocks can add.
+    let seconds = seconds.filter(|seconds| *seconds <= 366 * 24 * 3600);
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(parse_time("20s"), Ok(Duration::from_secs(20)));
+        assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_time("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in [
+            "",
+            "20",
+            "s",
+            "-1s",
+            "1.5m",
+            "20 s",
+            "99999999999999999999s",
+            "9999999h",
+        ] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_have_equals_signs() {
+        assert_eq!(parse_set("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(parse_set("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_set("a").is_err());
+        assert!(parse_set("=b").is_err());
+    }
+}
