@@ -1,0 +1,10 @@
+//! `destroy`: deletes all that the stack owns, whatever half of it exists.
+
+use super::{Context, change};
+use crate::args::Change;
+use crate::error::Error;
+use crate::session::Intent;
+
+pub(super) fn run(args: &Change, context: &Context) -> Result<u8, Error> {
+    change(args, Intent::Destroy, context)
+}

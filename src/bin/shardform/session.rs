@@ -1,0 +1,268 @@
+//! One plan file and the cloud that it is for: connects, observes, and compares. Prints nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shardform::aws::{AwsCloud, AwsOptions};
+use shardform::cloud::{Cloud, Ids};
+use shardform::desired::{self, Inputs};
+use shardform::diff::{ChangeSet, Refusal, diff, teardown};
+use shardform::observed::{Live, Query};
+use shardform::resource::{Address, Names};
+use shardform::spec::PlanFile;
+use shardform::steps::{StepGraph, steps};
+
+use crate::args::{Global, PlanFileArgs};
+use crate::environment::Environment;
+use crate::error::{Error, Finding};
+use crate::local;
+use crate::plan_file;
+use crate::terminal::Terminal;
+
+/// Where the local cloud is said to be when the plan file names no region.
+const LOCAL_REGION: &str = "us-east-1";
+
+/// What is to become of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It is to be as the plan file says.
+    Apply,
+    /// It is to be gone.
+    Destroy,
+    /// It is only looked at.
+    Look,
+}
+
+/// A plan file with its cloud.
+pub struct Session {
+    /// The cloud.
+    pub cloud: Arc<AwsCloud>,
+    /// Its region.
+    pub region: String,
+    /// Whether it is the local cloud.
+    pub local: bool,
+    /// The plan file.
+    pub plan_file: PlanFile,
+    /// What it refers to.
+    pub inputs: Inputs,
+    /// How to run a command for this stack again.
+    pub again: Again,
+}
+
+/// What one observation makes of a session's intent.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// AWS account, where it is told.
+    pub account: Option<String>,
+    /// What is live.
+    pub live: Live,
+    /// What differs.
+    pub changes: ChangeSet,
+    /// What is to be done about it.
+    pub steps: StepGraph,
+}
+
+impl Session {
+    /// Reads the plan file, starts the local cloud if it is asked for, and connects.
+    pub async fn open(
+        args: &PlanFileArgs,
+        intent: Intent,
+        global: &Global,
+        environment: &Environment,
+        terminal: &Terminal,
+    ) -> Result<Self, Error> {
+        let plan_file = plan_file::load(args, environment)?;
+        // Only who makes something needs keys and secrets: what is live can be shown and deleted without them.
+        let (inputs, auth_token) = match intent {
+            Intent::Apply => (
+                plan_file::inputs(&plan_file)?,
+                plan_file::auth_token(&plan_file, environment)?,
+            ),
+            Intent::Destroy | Intent::Look => (Inputs::default(), None),
+        };
+        let key_dir = environment.key_folder().ok_or(Error::NoHome("XDG_DATA_HOME"))?;
+        let private_key_file = plan_file::private_key_file(&plan_file);
+        let endpoint_url = if global.local {
+            Some(local::ensure(environment, terminal).await?)
+        } else {
+            global.endpoint_url.clone()
+        };
+        let region = global.region.clone().or_else(|| plan_file.spec.region.clone());
+        let options = AwsOptions {
+            region: region.or_else(|| global.local.then(|| LOCAL_REGION.to_owned())),
+            profile: global.profile.clone(),
+            endpoint_url,
+            local: global.local,
+            stack: plan_file.spec.name.clone(),
+            auth_token,
+            private_key_file,
+            key_dir,
+        };
+        let cloud = AwsCloud::connect(options).await.map_err(Error::Cloud)?;
+        let region = cloud.region().to_owned();
+        Ok(Session {
+            cloud: Arc::new(cloud),
+            region,
+            local: global.local,
+            inputs,
+            again: Again::new(args, global),
+            plan_file,
+        })
+    }
+
+    /// Where the client host's private key is, if this user has it.
+    pub async fn private_key(&self) -> Option<PathBuf> {
+        let path = match plan_file::imported_private_key(&self.plan_file) {
+            Some(path) => path,
+            None => self.cloud.private_key_file().await,
+        };
+        path.is_file().then_some(path)
+    }
+
+    /// The stack's name.
+    pub fn stack(&self) -> &str {
+        &self.plan_file.spec.name
+    }
+
+    /// Observes once, and compares with what is intended.
+    pub async fn picture(&self, intent: Intent) -> Result<Picture, Error> {
+        let spec = &self.plan_file.spec;
+        let query = match intent {
+            Intent::Apply => desired::query(spec),
+            Intent::Destroy | Intent::Look => Query {
+                names: Names::new(&spec.name),
+                surroundings: None,
+            },
+        };
+        let observed = self.cloud.observe(&query).await.map_err(Error::Cloud)?;
+        let changes = match intent {
+            Intent::Apply => {
+                let desired = desired::desired(spec, &self.inputs, &observed.surroundings);
+                diff(&desired.map_err(|reasons| self.impossible(&reasons))?, &observed.live)
+            }
+            Intent::Destroy => teardown(&query.names, &observed.live),
+            Intent::Look => ChangeSet::default(),
+        };
+        Ok(Picture {
+            account: observed.surroundings.account,
+            live: observed.live,
+            steps: steps(&changes),
+            changes,
+        })
+    }
+
+    fn impossible(&self, reasons: &[desired::Impossible]) -> Error {
+        let findings = reasons.iter().map(|reason| Finding {
+            address: None,
+            at: plan_file::place(&self.plan_file, reason.path),
+            operation: String::new(),
+            code: String::new(),
+            message: reason.message.clone(),
+            hint: reason.hint.clone(),
+        });
+        Error::Impossible(findings.collect())
+    }
+
+    /// Refusals with their places in the plan file.
+    pub fn refused(&self, refusals: &[Refusal]) -> Error {
+        let findings = refusals.iter().map(|refusal| Finding {
+            address: Some(refusal.address),
+            at: plan_file::place(&self.plan_file, &refusal.path),
+            operation: String::new(),
+            code: String::new(),
+            message: refusal.message.clone(),
+            hint: refusal.hint.clone(),
+        });
+        Error::Refused(findings.collect())
+    }
+}
+
+impl Picture {
+    /// The ids of what is live, for steps that wait for it or refer to it.
+    pub fn ids(&self) -> Ids {
+        let live = &self.live;
+        let key_pair = live.key_pair.as_ref().map(|key| (Address::KeyPair, key.id.clone()));
+        let client_group = live.client_group.as_ref();
+        let cluster_group = live.cluster_group.as_ref();
+        let groups = client_group.map(|group| (Address::ClientGroup, group.id.clone()));
+        let groups = groups
+            .into_iter()
+            .chain(cluster_group.map(|group| (Address::ClusterGroup, group.id.clone())));
+        let instance = live.instances.first().map(|host| (Address::Instance, host.id.clone()));
+        key_pair.into_iter().chain(groups).chain(instance).collect()
+    }
+
+    /// Resources whose change is another one than in `shown`.
+    pub fn moved_since(&self, shown: &Picture) -> Vec<Address> {
+        let moved = |address: &Address| {
+            let refusals = |picture: &Picture| {
+                let mine = picture
+                    .changes
+                    .refusals
+                    .iter()
+                    .filter(|refusal| refusal.address == *address);
+                mine.cloned().collect::<Vec<_>>()
+            };
+            self.changes.change(*address) != shown.changes.change(*address) || refusals(self) != refusals(shown)
+        };
+        Address::ALL.into_iter().filter(moved).collect()
+    }
+}
+
+/// How to run a command for the same stack in the same cloud again.
+pub struct Again {
+    arguments: String,
+}
+
+impl Again {
+    /// Keeps what says which stack and which cloud.
+    pub fn new(args: &PlanFileArgs, global: &Global) -> Self {
+        let mut words = vec![args.file.display().to_string()];
+        if global.local {
+            words.push("--local".to_owned());
+        }
+        for (flag, value) in [
+            ("--endpoint-url", &global.endpoint_url),
+            ("--region", &global.region),
+            ("--profile", &global.profile),
+        ] {
+            words.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+        }
+        for (name, value) in &args.set {
+            words.extend(["--set".to_owned(), format!("{name}={value}")]);
+        }
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        Again {
+            arguments: words.join(" "),
+        }
+    }
+
+    /// The command as a shell takes it.
+    pub fn command(&self, name: &str) -> String {
+        format!("shardform {name} {}", self.arguments)
+    }
+}
+
+/// A word as a POSIX shell reads it.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(quoted("day19.yaml"), "day19.yaml");
+        assert_eq!(quoted("my plan.yaml"), "'my plan.yaml'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a=$HOME"), "'a=$HOME'");
+    }
+}
