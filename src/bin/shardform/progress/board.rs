@@ -253,7 +253,7 @@ mod tests {
         let lines: Vec<String> = events
             .iter()
             .filter_map(|event| board.news(event))
-            .map(|news| news.plain_line())
+            .map(|news| format!("|{}", news.plain_line()))
             .collect();
         lines.join("\n")
     }
@@ -261,27 +261,27 @@ mod tests {
     #[test]
     fn plain_lines_are_about_resources() {
         expect![[r#"
-                0.0s  security_group.cluster     creating
-                0.3s  key_pair.client            creating
-                0.4s  key_pair.client            failed: ec2:ImportKeyPair: no
-                0.4s  instance.client            not begun: it needs key_pair.client
-                0.5s  security_group.cluster     created  sg-1
-                0.5s  replication_group.cluster  creating
-              1h 06m  replication_group.cluster  left while creating"#]]
+            |    0.0s  security_group.cluster     creating
+            |    0.3s  key_pair.client            creating
+            |    0.4s  key_pair.client            failed: ec2:ImportKeyPair: no
+            |    0.4s  instance.client            not begun: it needs key_pair.client
+            |    0.5s  security_group.cluster     created  sg-1
+            |    0.5s  replication_group.cluster  creating
+            |  1h 06m  replication_group.cluster  left while creating"#]]
         .assert_eq(&told(false));
     }
 
     #[test]
     fn verbose_lines_are_about_steps() {
         expect![[r#"
-                0.0s  security_group.cluster     ec2:DeleteSecurityGroup (why)
-                0.3s  key_pair.client            ec2:DeleteSecurityGroup (why)
-                0.4s  key_pair.client            failed: ec2:ImportKeyPair: no
-                0.4s  instance.client            not begun: it needs key_pair.client
-                0.5s  security_group.cluster     created  sg-1
-                0.5s  replication_group.cluster  ec2:DeleteSecurityGroup (why)
-              1m 05s  replication_group.cluster  creating
-              1h 06m  replication_group.cluster  left while creating"#]]
+            |    0.0s  security_group.cluster     ec2:DeleteSecurityGroup (why)
+            |    0.3s  key_pair.client            ec2:DeleteSecurityGroup (why)
+            |    0.4s  key_pair.client            failed: ec2:ImportKeyPair: no
+            |    0.4s  instance.client            not begun: it needs key_pair.client
+            |    0.5s  security_group.cluster     created  sg-1
+            |    0.5s  replication_group.cluster  ec2:DeleteSecurityGroup (why)
+            |  1m 05s  replication_group.cluster  creating
+            |  1h 06m  replication_group.cluster  left while creating"#]]
         .assert_eq(&told(true));
     }
 }
