@@ -65,6 +65,7 @@ pub async fn carry_out(
     }
     interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
 
+    terminal.say("")?;
     let began = Instant::now();
     let (outcome, stop) = run(session, manner, &shown, interrupt, terminal).await;
     let finished = Finished {
@@ -118,7 +119,7 @@ async fn nothing_to_do(
     }
     let sentence = match manner.intent {
         Intent::Destroy => format!("{stack} in {region}: there is nothing to delete"),
-        Intent::Apply | Intent::Look => format!("{stack} in {region}: nothing changes"),
+        Intent::Apply | Intent::Look => format!("{stack} in {region}: nothing to change"),
     };
     terminal.print(&sentence)?;
     for note in &picture.changes.notes {
@@ -268,7 +269,10 @@ async fn look_back(
         .leaving(async { Ok(Ending::checked(session, &now.live).await) })
         .await?;
     terminal.say(&ending.text(terminal.paint))?;
-    Ok(Some(ending))
+    match ending.fault() {
+        Some(fault) => Err(Error::Unhealthy(fault)),
+        None => Ok(Some(ending)),
+    }
 }
 
 /// What was left because its tags could not be read: it may be the stack's, so the work isn't done.

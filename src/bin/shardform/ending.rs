@@ -1,19 +1,14 @@
-//! How to use the stack once it is there: its endpoint, whether it answers, its client host, and what to run next.
-
-use std::time::Duration;
+//! How to use the stack once it is there: its endpoint, whether the cluster answers, its client host, what to run next.
 
 use serde::Serialize;
-use shardform::observed::{Endpoint, Live, LiveInstance};
+use shardform::cluster::{self, Finding, Health};
+use shardform::observed::{Endpoint, Live, LiveInstance, LiveReplicationGroup};
 use shardform::spec::SshSource;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::session::{Session, quoted};
 use crate::terminal::Paint;
+use crate::view::printable;
 
-/// How long a cluster may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// The user of Amazon Linux images.
 const USER: &str = "ec2-user";
 
@@ -22,15 +17,43 @@ const USER: &str = "ec2-user";
 pub struct Ending {
     /// Configuration endpoint, `host:port`.
     pub endpoint: Option<String>,
-    /// What the cluster answers to PING; `None`: it was not asked, or doesn't answer here.
-    pub ping: Option<String>,
-    /// Why there is no answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ping_failure: Option<String>,
+    /// What the cluster proves of itself.
+    pub check: Check,
     /// Client host.
     pub client_host: Option<ClientHost>,
     /// What to run next.
     pub next: Vec<String>,
+}
+
+/// What the cluster proves of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Check {
+    /// It was not asked.
+    #[default]
+    NotAsked,
+    /// It answers.
+    Answers {
+        /// What PING is answered with.
+        ping: String,
+        /// How long that took.
+        ping_us: u64,
+        /// Primaries that serve slots.
+        primaries: usize,
+        /// Replicas whose link is up.
+        replicas: usize,
+        /// Hash slots that are served, of 16384.
+        slots: usize,
+        /// What is wrong.
+        faults: Vec<String>,
+    },
+    /// It can't be asked from this machine.
+    Unreachable {
+        /// Why.
+        reason: String,
+        /// Whether that is a fault: a cluster of the local cloud answers on this machine or nowhere.
+        is_fault: bool,
+    },
 }
 
 /// The client host.
@@ -40,6 +63,9 @@ pub struct ClientHost {
     pub address: String,
     /// How to get onto it, where the plan file lets anybody but AWS's own service in.
     pub ssh: Option<String>,
+    /// What else there is to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
 
 impl Ending {
@@ -52,18 +78,12 @@ impl Ending {
             None => None,
         };
         let mut next = vec![session.again.command("status")];
-        next.extend(
-            client_host
-                .as_ref()
-                .and_then(|host| host.ssh.clone())
-                .filter(|_| !session.local),
-        );
+        next.extend(client_host.as_ref().and_then(|host| host.ssh.clone()));
         next.extend(endpoint.map(|endpoint| redis_cli(session, endpoint)));
         next.push(session.again.command("destroy"));
         Ending {
             endpoint: endpoint.map(ToString::to_string),
-            ping: None,
-            ping_failure: None,
+            check: Check::NotAsked,
             client_host,
             next,
         }
@@ -73,33 +93,38 @@ impl Ending {
     pub async fn checked(session: &Session, live: &Live) -> Self {
         let mut ending = Ending::unchecked(session, live).await;
         let group = live.replication_group.as_ref();
-        if let Some(endpoint) = group.and_then(|group| group.endpoint.as_ref()) {
-            match check(endpoint).await {
-                Ok(answer) => ending.ping = Some(answer),
-                Err(reason) => ending.ping_failure = Some(reason),
-            }
+        if let Some((group, endpoint)) = group.and_then(|group| Some((group, group.endpoint.as_ref()?))) {
+            ending.check = check(session, group, endpoint).await;
         }
         ending
+    }
+
+    /// What is wrong with the cluster, if anything is.
+    pub fn fault(&self) -> Option<String> {
+        match &self.check {
+            Check::Answers { faults, .. } if !faults.is_empty() => Some(faults.join("; ")),
+            Check::Unreachable { reason, is_fault: true } => Some(reason.clone()),
+            Check::Answers { .. } | Check::Unreachable { .. } | Check::NotAsked => None,
+        }
     }
 
     /// For people.
     pub fn text(&self, paint: Paint) -> String {
         let mut lines = Vec::new();
-        let mut row =
-            |label: &str, value: &str| lines.push(format!("  {}  {value}", paint.dim(&format!("{label:<22}"))));
+        let mut row = |label: &str, value: &str| {
+            let label = paint.dim(&format!("{label:<22}"));
+            lines.push(format!("  {label}  {value}"));
+        };
         if let Some(endpoint) = &self.endpoint {
             row("configuration endpoint", endpoint);
         }
-        match (&self.ping, &self.ping_failure) {
-            (Some(answer), _) => row("PING", &paint.green(answer)),
-            (None, Some(reason)) => row("PING", reason),
-            (None, None) => {}
+        for (label, value) in self.check.rows(paint) {
+            row(label, &value);
         }
         if let Some(host) = &self.client_host {
-            row("client host", &host.address);
-            match &host.ssh {
-                Some(ssh) => row("", ssh),
-                None => row("", "open to EC2 Instance Connect alone: connect from the EC2 console"),
+            row("client host", &printable(&host.address));
+            for more in host.ssh.as_deref().into_iter().chain(host.note) {
+                row("", more);
             }
         }
         lines.push(format!("\n{}", paint.bold("Next:")));
@@ -108,49 +133,99 @@ impl Ending {
     }
 }
 
-/// The place of the cluster check: today one PING on the configuration endpoint, in plain text.
-async fn check(endpoint: &Endpoint) -> Result<String, String> {
-    let outside = "no answer here; a cluster on AWS answers only within its VPC";
-    match timeout(ANSWER_WITHIN, ping(endpoint)).await {
-        Ok(Ok(answer)) if !answer.is_empty() => Ok(answer),
-        Ok(Ok(_)) => Err("it closes the connection: it may want TLS".to_owned()),
-        Ok(Err(error)) => Err(format!("{outside} ({error})")),
-        Err(_) => Err(outside.to_owned()),
+impl Check {
+    fn rows(&self, paint: Paint) -> Vec<(&'static str, String)> {
+        match self {
+            Check::NotAsked => Vec::new(),
+            Check::Unreachable { reason, .. } => vec![("PING", format!("not from here: {}", printable(reason)))],
+            Check::Answers {
+                ping,
+                ping_us,
+                primaries,
+                replicas,
+                slots,
+                faults,
+            } => {
+                let took = format!("{}.{} ms", ping_us / 1000, ping_us % 1000 / 100);
+                let nodes = format!("primaries {primaries}, replicas {replicas}, slots {slots} of 16384");
+                let faults = faults.iter().map(|fault| ("", paint.red(&printable(fault))));
+                let mut rows = vec![
+                    ("PING", format!("{} ({took})", paint.green(&printable(ping)))),
+                    ("cluster", nodes),
+                ];
+                rows.extend(faults);
+                rows
+            }
+        }
     }
 }
 
-async fn ping(endpoint: &Endpoint) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((endpoint.address.as_str(), endpoint.port)).await?;
-    stream.write_all(b"*1\r\n$4\r\nPING\r\n").await?;
-    let mut answer = [0; 128];
-    let length = stream.read(&mut answer).await?;
-    let text = String::from_utf8_lossy(answer.get(..length).unwrap_or_default());
-    let line = text.lines().next().unwrap_or_default();
-    Ok(line.trim_start_matches(['+', '-']).to_owned())
+impl From<Health> for Check {
+    fn from(health: Health) -> Self {
+        Check::Answers {
+            ping: health.ping,
+            ping_us: u64::try_from(health.ping_took.as_micros()).unwrap_or(u64::MAX),
+            primaries: health.primaries,
+            replicas: health.replicas,
+            slots: health.slots,
+            faults: health.faults,
+        }
+    }
+}
+
+/// Asks the cluster, where this machine can: the check speaks plain text, and a cluster on AWS answers only in its VPC.
+async fn check(session: &Session, group: &LiveReplicationGroup, endpoint: &Endpoint) -> Check {
+    let unasked = |reason: &str| Check::Unreachable {
+        reason: reason.to_owned(),
+        is_fault: false,
+    };
+    if group.transit_encryption.as_deref() == Some("required") {
+        return unasked("it takes TLS alone");
+    }
+    if group.auth_token_enabled == Some(true) {
+        return unasked("it wants its AUTH token");
+    }
+    let shards = group.node_groups.len();
+    let members: usize = group.node_groups.iter().map(|shard| shard.zones.len()).sum();
+    match cluster::check(endpoint, shards, members.saturating_sub(shards)).await {
+        Finding::Answers(health) => health.into(),
+        Finding::Unreachable(reason) => Check::Unreachable {
+            reason,
+            is_fault: session.local,
+        },
+    }
 }
 
 async fn client_host(session: &Session, host: &LiveInstance) -> Option<ClientHost> {
     let address = host.public_address.clone()?;
     let sources = session.plan_file.spec.client.as_ref()?.ssh_from.as_ref();
     let is_open = sources.is_some_and(|sources| sources.iter().any(|source| matches!(source, SshSource::Cidr(_))));
-    if !is_open {
-        return Some(ClientHost { address, ssh: None });
+    let note = match (session.local, is_open) {
+        (true, _) => Some("an entry alone: the local cloud runs no hosts, so run redis-cli here"),
+        (false, false) => Some("open to EC2 Instance Connect alone: connect from the EC2 console"),
+        (false, true) => None,
+    };
+    if note.is_some() {
+        return Some(ClientHost {
+            address,
+            ssh: None,
+            note,
+        });
     }
     let key = session.private_key().await;
     let key = key.map(|path| format!("-i {} ", quoted(&path.display().to_string())));
     let ssh = Some(format!("ssh {}{USER}@{address}", key.unwrap_or_default()));
-    Some(ClientHost { address, ssh })
+    Some(ClientHost { address, ssh, note })
 }
 
 fn redis_cli(session: &Session, endpoint: &Endpoint) -> String {
     let cluster = &session.plan_file.spec.cluster;
     let token = cluster.auth_token_env.as_ref();
-    let token = token
-        .map(|name| format!("REDISCLI_AUTH=\"${name}\" "))
-        .unwrap_or_default();
-    let tls = cluster
+    let token = token.map(|name| format!("REDISCLI_AUTH=\"${name}\" "));
+    let has_tls = cluster
         .transit_encryption
         .is_some_and(|mode| mode.as_str() == "required");
-    let tls = if tls { " --tls" } else { "" };
-    format!("{token}redis-cli -c{tls} -h {} -p {}", endpoint.address, endpoint.port)
+    let tls = if has_tls { " --tls" } else { "" };
+    let (host, port) = (&endpoint.address, endpoint.port);
+    format!("{}redis-cli -c{tls} -h {host} -p {port}", token.unwrap_or_default())
 }

@@ -47,16 +47,8 @@ impl Environment {
         Some(self.user_folder("XDG_DATA_HOME", ".local/share")?.join("keys"))
     }
 
-    /// What `shardform node` hands on.
-    pub fn for_node(&self) -> shardform::node::program::Environment {
-        shardform::node::program::Environment {
-            path: self.raw("PATH").cloned().unwrap_or_default(),
-            home: self.raw("HOME").map(PathBuf::from),
-            xdg_state_home: self.raw("XDG_STATE_HOME").map(PathBuf::from),
-        }
-    }
-
-    fn raw(&self, name: &str) -> Option<&OsString> {
+    /// A variable as the system has it, such as a path.
+    pub fn raw(&self, name: &str) -> Option<&OsString> {
         self.variables.get(std::ffi::OsStr::new(name))
     }
 

@@ -143,6 +143,9 @@ pub enum Error {
     /// All steps are done, and something is still there.
     #[error("all is carried out, and still there is: {}", joined(.0))]
     StillThere(Vec<Address>),
+    /// The cluster is there, and isn't whole.
+    #[error("all is carried out, but the cluster is not well: {0}")]
+    Unhealthy(String),
     /// The local cloud.
     #[error("{0}")]
     Local(#[from] LocalError),
@@ -211,6 +214,7 @@ impl Error {
             Error::TimedOut { .. } => "timed_out",
             Error::Stopped { .. } | Error::Interrupted => "interrupted",
             Error::StillDiffers(_) | Error::StillThere(_) => "still_differs",
+            Error::Unhealthy(_) => "unhealthy",
             Error::Local(_) => "local",
             Error::NoTemplate(_) | Error::BadName(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
@@ -235,6 +239,7 @@ impl Error {
             Error::StillDiffers(_) => {
                 "`shardform plan` shows them; the cloud may have undone a change, or still be at it"
             }
+            Error::Unhealthy(_) => "it may need a moment more; `shardform status` shows its nodes",
             Error::StillThere(_) => "`shardform status` shows it; run it again to go on",
             Error::TimedOut { again } | Error::Stopped { again } => return Some(format!("to go on: {again}")),
             _ => return None,

@@ -2,6 +2,7 @@
 //!
 //! Knows the two streams and nothing of what is written. A reader that has gone away (`| head`) is no error.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use console::Style;
@@ -78,6 +79,8 @@ pub struct Terminal {
     pub error_paint: Paint,
     /// Whether lines can be drawn anew.
     pub animated: bool,
+    /// Whether the reader of standard output has gone away.
+    closed: Cell<bool>,
 }
 
 impl Terminal {
@@ -103,6 +106,7 @@ impl Terminal {
             paint: paint(&out),
             error_paint: paint(&err),
             animated: out.is_term() && err.is_term() && !dumb && !global.json,
+            closed: Cell::new(false),
         }
     }
 
@@ -116,9 +120,18 @@ impl Terminal {
         let mut out = io::stdout().lock();
         let written = writeln!(out, "{text}").and_then(|()| out.flush());
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed.set(true);
+                Ok(())
+            }
+            Err(error) => Err(Error::Output(error)),
+            Ok(()) => Ok(()),
         }
+    }
+
+    /// Whether nobody reads any more: what would go on writing for ever can end.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     /// Writes what was asked for unless only the essence is.

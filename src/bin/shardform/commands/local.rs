@@ -144,7 +144,7 @@ async fn logs(cloud: &LocalCloud, follow: bool, lines: usize, terminal: &Termina
     for line in last {
         terminal.print(&line)?;
     }
-    while follow {
+    while follow && !terminal.is_closed() {
         tokio::time::sleep(FOLLOW_EVERY).await;
         let (text, end) = news(&path, read_to).unwrap_or((String::new(), read_to));
         read_to = end;

@@ -10,7 +10,12 @@ use crate::error::EXIT_ERROR;
 pub(super) fn run(args: &[OsString], environment: &Environment) -> u8 {
     let all = std::iter::once(OsString::from("shardform-node")).chain(args.iter().cloned());
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let code = program::main(all, environment.for_node(), &mut out, &mut err);
+    let node_environment = program::Environment {
+        path: environment.raw("PATH").cloned().unwrap_or_default(),
+        home: environment.raw("HOME").map(Into::into),
+        xdg_state_home: environment.raw("XDG_STATE_HOME").map(Into::into),
+    };
+    let code = program::main(all, node_environment, &mut out, &mut err);
     // Its 2 for wrong usage would mean differences here.
     if code == 0 { 0 } else { EXIT_ERROR }
 }

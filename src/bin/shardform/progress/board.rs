@@ -110,7 +110,7 @@ impl Board {
             Event::Left { status, at, .. } if status.is_empty() => {
                 (State::NotDone, resource.ended("not begun".to_owned())?, at)
             }
-            Event::Left { status, at, .. } => (State::NotDone, resource.ended(format!("left while {status}"))?, at),
+            Event::Left { status, at, .. } => (State::NotDone, resource.ended(format!("still {status}"))?, at),
         };
         let text = printable(&text);
         // The cloud's first status is often the word that was told already.
@@ -267,7 +267,7 @@ mod tests {
             |    0.4s  instance.client            not begun: it needs key_pair.client
             |    0.5s  security_group.cluster     created  sg-1
             |    0.5s  replication_group.cluster  creating
-            |  1h 06m  replication_group.cluster  left while creating"#]]
+            |  1h 06m  replication_group.cluster  still creating"#]]
         .assert_eq(&told(false));
     }
 
@@ -281,7 +281,7 @@ mod tests {
             |    0.5s  security_group.cluster     created  sg-1
             |    0.5s  replication_group.cluster  ec2:DeleteSecurityGroup (why)
             |  1m 05s  replication_group.cluster  creating
-            |  1h 06m  replication_group.cluster  left while creating"#]]
+            |  1h 06m  replication_group.cluster  still creating"#]]
         .assert_eq(&told(true));
     }
 }

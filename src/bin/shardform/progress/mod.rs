@@ -6,10 +6,11 @@
 mod board;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use shardform::event::Event;
 use shardform::resource::Address;
 use shardform::steps::StepGraph;
@@ -128,7 +129,7 @@ impl Drawn {
                 bar.set_message(news.text.clone());
                 if news.since.is_zero() {
                     bar.reset_elapsed();
-                    bar.set_style(style("  {prefix}  {spinner} {elapsed:>4}  {wide_msg}"));
+                    bar.set_style(style("  {prefix}  {spinner} {took}  {wide_msg}"));
                     bar.enable_steady_tick(Duration::from_millis(120));
                 }
             }
@@ -155,4 +156,7 @@ fn style(template: &str) -> ProgressStyle {
     style
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+        .with_key("took", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{:>7}", duration(state.elapsed()));
+        })
 }

@@ -82,23 +82,28 @@ pub fn text(finished: &Finished, paint: Paint) -> String {
         let line = format!("  {label}  {address}  {}", printable(why));
         lines.push(line.trim_end().to_owned());
     };
+    // Of a stack that is to be gone, all that isn't done is left.
+    let labels = match finished.intent {
+        Intent::Apply | Intent::Look => ["done", "on its way", "failed", "not done"],
+        Intent::Destroy => ["gone", "left", "left", "left"],
+    };
+    let [done_label, left_label, failed_label, not_begun_label] = labels.map(|label| format!("{label:<10}"));
     for address in done {
-        row(paint.green("done      "), address, "");
+        row(paint.green(&done_label), address, "");
     }
     for (address, status) in left {
-        row(
-            paint.yellow("on its way"),
-            address,
-            &format!("{status}; the cloud goes on with it by itself"),
-        );
+        let why = format!("{status}; the cloud goes on with it by itself");
+        row(paint.yellow(&left_label), address, &why);
     }
     for address in failed {
-        row(paint.red("failed    "), address, "see below");
+        row(paint.red(&failed_label), address, "failed, see below");
     }
     for (address, because) in not_begun {
         let why = because.filter(|because| *because != address);
-        let why = why.map(|because| format!("it needs {because}")).unwrap_or_default();
-        row(paint.dim("not done  "), address, &why);
+        let why = why.map_or("not begun".to_owned(), |because| {
+            format!("not begun: it needs {because}")
+        });
+        row(paint.dim(&not_begun_label), address, &why);
     }
     // Where nothing has failed, the error says it.
     if has_failed {
@@ -219,9 +224,9 @@ mod tests {
             Not all is done, after 1m 15s:
               done        security_group.cluster
               on its way  replication_group.cluster  creating; the cloud goes on with it by itself
-              failed      key_pair.client            see below
-              not done    instance.client            it needs key_pair.client
-              not done    subnet_group.cluster
+              failed      key_pair.client            failed, see below
+              not done    instance.client            not begun: it needs key_pair.client
+              not done    subnet_group.cluster       not begun
 
             To go on: shardform apply day19.yaml"#]]
         .assert_eq(&text(&finished(&outcome), PLAIN));

@@ -57,7 +57,7 @@ pub fn text(heading: &Heading, picture: &Picture, verbose: bool, paint: Paint) -
         }
     }
     if set.changes.is_empty() && set.refusals.is_empty() {
-        lines.push("  nothing changes".to_owned());
+        lines.push("  nothing to change".to_owned());
     }
     if !set.changes.is_empty() && !set.notes.is_empty() {
         lines.push(String::new());

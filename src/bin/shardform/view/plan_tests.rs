@@ -270,10 +270,10 @@ fn no_change_is_said() {
         false,
         paint(false, 60),
         expect![[r#"
-        day19 in us-east-1 (account 000000000000)
+            day19 in us-east-1 (account 000000000000)
 
-          nothing changes
+              nothing to change
 
-        0 to create, 0 to update, 0 to replace, 0 to delete"#]],
+            0 to create, 0 to update, 0 to replace, 0 to delete"#]],
     );
 }
