@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +37,22 @@ impl Ran {
         &self.shown
     }
 
+    /// The same with the lines of progress in the order of the alphabet, and without those of statuses on the way:
+    /// what runs side by side comes in any order, and how often it is looked at depends on the machine.
+    pub fn sorted(mut self) -> Self {
+        let is_progress = |line: &&str| line.trim_start().starts_with("…s  ");
+        let lines: Vec<&str> = self.shown.lines().collect();
+        let mut progress: Vec<&str> = lines.iter().copied().filter(is_progress).collect();
+        progress.retain(|line| ["created", "updated", "deleted", "replaced", "done"].iter().any(|end| line.contains(end)));
+        progress.sort_unstable();
+        let first = lines.iter().position(|line| is_progress(&line)).unwrap_or(lines.len());
+        let before = &lines[..first];
+        let after = lines[first..].iter().copied().filter(|line| !is_progress(line));
+        let all: Vec<&str> = before.iter().copied().chain(progress).chain(after).collect();
+        self.shown = format!("{}\n", all.join("\n"));
+        self
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
@@ -52,6 +69,21 @@ pub fn engine() -> bool {
         println!("skipped: neither redis-server nor valkey-server is in the PATH");
     }
     found
+}
+
+/// Waits until something holds; a minute is more than anything here takes.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal to a process of the test's own.
+pub fn send(pid: u32, signal: rustix::process::Signal) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 impl Sandbox {
@@ -98,6 +130,37 @@ impl Sandbox {
 
     pub fn url(&self) -> &str {
         &self.node.as_ref().expect("this sandbox has a node").url
+    }
+
+    /// Makes an API call of the query protocol to the node; the answer's body.
+    pub fn call(&self, service: &str, parameters: &[(&str, &str)]) -> String {
+        let version = ("Version", "2015-02-02");
+        let given = parameters.iter().any(|(name, _)| *name == "Version");
+        let all = parameters.iter().copied().chain((!given).then_some(version));
+        let form: Vec<String> = all.map(|(name, value)| format!("{name}={value}")).collect();
+        let scope = format!("Credential=test/20260101/us-east-1/{service}/aws4_request");
+        let head = format!(
+            "POST / HTTP/1.1\r\nauthorization: AWS4-HMAC-SHA256 {scope}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n"
+        );
+        self.http(&head, &form.join("&"))
+    }
+
+    /// How often the node was asked for this operation, such as `ec2:RunInstances`.
+    pub fn called(&self, operation: &str) -> u64 {
+        let calls: serde_json::Value =
+            serde_json::from_str(&self.http("GET /_shardform/calls HTTP/1.1\r\n", "")).unwrap();
+        calls["calls"][operation].as_u64().unwrap_or(0)
+    }
+
+    fn http(&self, head: &str, body: &str) -> String {
+        let address = self.url().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(stream, "{head}host: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     /// Writes a file into the working folder.
@@ -193,8 +256,8 @@ fn same_word(word: &str) -> String {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some(node) = &mut self.node {
-            if let Some(pid) = i32::try_from(node.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            if matches!(node.child.try_wait(), Ok(None)) {
+                send(node.child.id(), rustix::process::Signal::TERM);
             }
             // It ends its cache nodes first; if it doesn't end at all, it is ended.
             let deadline = Instant::now() + Duration::from_secs(20);

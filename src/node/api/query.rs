@@ -111,7 +111,7 @@ impl Parameters {
     }
 
     fn numbered(&self) -> Vec<&Self> {
-        let number = |(name, node)| Some((u32::from_str_radix(name, 10).ok()?, node));
+        let number = |(name, node): (&str, _)| Some((name.parse::<u32>().ok()?, node));
         let mut elements: Vec<(u32, &Self)> = self
             .children
             .iter()

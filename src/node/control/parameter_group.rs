@@ -185,7 +185,7 @@ impl Region {
         parameters: &[String],
     ) -> Result<String, ApiError> {
         let mut group = self.changeable_group(name)?;
-        if is_all == !parameters.is_empty() {
+        if is_all != parameters.is_empty() {
             return Err(ApiError::combination(
                 "Give either ResetAllParameters or ParameterNameValues.",
             ));
