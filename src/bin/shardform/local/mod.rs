@@ -58,11 +58,11 @@ struct Serving {
 /// Starts the local cloud unless it is up; answers with its URL.
 pub async fn ensure(environment: &Environment, terminal: &Terminal) -> Result<String, Error> {
     let cloud = LocalCloud::find(None, environment)?;
-    if !matches!(health(cloud.listen).await, Health::Up(_)) {
+    if matches!(health(cloud.listen).await, Health::Silent) {
         terminal.mention(&format!("starting the local cloud at {}", cloud.listen));
-        let (_, warnings) = cloud.start(environment).await?;
-        warnings.iter().for_each(|warning| terminal.tell(warning));
     }
+    let (_, warnings) = cloud.start(environment).await?;
+    warnings.iter().for_each(|warning| terminal.tell(warning));
     Ok(cloud.url())
 }
 

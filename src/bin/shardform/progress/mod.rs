@@ -18,7 +18,10 @@ use shardform::steps::StepGraph;
 use self::board::{ADDRESS_WIDTH, Board, News, State};
 use crate::terminal::{Paint, Terminal, Volume};
 use crate::view::json::StepEvent;
-use crate::view::{duration, padded, symbol};
+use crate::view::{cut, duration, padded, symbol};
+
+/// Columns of a drawn line beside its text: margins, sign, address, mark and time, and some to spare.
+const BESIDE_TEXT: usize = ADDRESS_WIDTH + 24;
 
 /// Who tells of events.
 pub enum Reporter {
@@ -105,7 +108,7 @@ impl Drawn {
         let mut bars = BTreeMap::new();
         for (address, action) in board.resources() {
             let bar = lines.add(ProgressBar::new_spinner());
-            bar.set_style(style("  {prefix}  {wide_msg}"));
+            bar.set_style(style("  {prefix}  {msg}"));
             let name = padded(address.as_str(), ADDRESS_WIDTH);
             bar.set_prefix(format!("{} {name}", symbol(action, paint)));
             bar.set_message(paint.dim("…"));
@@ -120,22 +123,24 @@ impl Drawn {
             return;
         };
         let took = duration(news.since);
+        // Lines never reach the edge: what the terminal itself echoes (a Ctrl-C) would break them and misplace the rest.
+        let text = cut(&news.text, self.paint.width.saturating_sub(BESIDE_TEXT));
         let ended = |mark: String, text: String| {
-            bar.set_style(style("  {prefix}  {wide_msg}"));
+            bar.set_style(style("  {prefix}  {msg}"));
             bar.finish_with_message(format!("{mark} {text}"));
         };
         match news.state {
             State::Moving => {
-                bar.set_message(news.text.clone());
+                bar.set_message(text);
                 if news.since.is_zero() {
                     bar.reset_elapsed();
-                    bar.set_style(style("  {prefix}  {spinner} {took}  {wide_msg}"));
+                    bar.set_style(style("  {prefix}  {spinner} {took}  {msg}"));
                     bar.enable_steady_tick(Duration::from_millis(120));
                 }
             }
-            State::Done => ended(self.paint.green("✓"), format!("{took:>7}  {}", news.text)),
-            State::Failed => ended(self.paint.red("✗"), format!("{took:>7}  {}", news.text)),
-            State::NotDone => ended(self.paint.dim("-"), news.text.clone()),
+            State::Done => ended(self.paint.green("✓"), format!("{took:>7}  {text}")),
+            State::Failed => ended(self.paint.red("✗"), format!("{took:>7}  {text}")),
+            State::NotDone => ended(self.paint.dim("-"), text),
         }
     }
 
