@@ -24,7 +24,12 @@ fn main() {
     let near = Node::start(&home, "near", &["--engine", "none"]);
     let far = Node::start(&home, "far", &["--engine", "none", "--latency", "100ms"]);
     let plan_near = median(RUNS, || home.time(&["plan", PLAN], Some(&near)));
-    row("plan from nothing", plan_near, Some(Duration::from_millis(30)), Some(near.calls(|| home.run(&["plan", PLAN], &near))));
+    row(
+        "plan from nothing",
+        plan_near,
+        Some(Duration::from_millis(30)),
+        Some(near.calls(|| home.run(&["plan", PLAN], &near))),
+    );
     let plan_far = median(RUNS, || home.time(&["plan", PLAN], Some(&far)));
     row("plan from nothing, 100 ms an answer", plan_far, Some(Duration::from_millis(300)), None);
     count("  sequential round trips", round_trips(plan_far, plan_near), Some(2));
@@ -35,12 +40,22 @@ fn main() {
     count("confirmation to CreateReplicationGroup, round trips", trips, Some(5));
     home.run(&["apply", PLAN, "--yes"], &near);
     let plan_near = median(RUNS, || home.time(&["plan", PLAN], Some(&near)));
-    row("plan of a live stack", plan_near, Some(Duration::from_millis(30)), Some(near.calls(|| home.run(&["plan", PLAN], &near))));
+    row(
+        "plan of a live stack",
+        plan_near,
+        Some(Duration::from_millis(30)),
+        Some(near.calls(|| home.run(&["plan", PLAN], &near))),
+    );
     let plan_far = median(RUNS, || home.time(&["plan", PLAN], Some(&far)));
     row("plan of a live stack, 100 ms an answer", plan_far, Some(Duration::from_millis(300)), None);
     count("  sequential round trips", round_trips(plan_far, plan_near), Some(2));
     let status_near = median(RUNS, || home.time(&["status", PLAN], Some(&near)));
-    row("status", status_near, Some(Duration::from_millis(30)), Some(near.calls(|| home.run(&["status", PLAN], &near))));
+    row(
+        "status",
+        status_near,
+        Some(Duration::from_millis(30)),
+        Some(near.calls(|| home.run(&["status", PLAN], &near))),
+    );
     let status_far = median(RUNS, || home.time(&["status", PLAN], Some(&far)));
     row("status, 100 ms an answer", status_far, Some(Duration::from_millis(300)), None);
     count("  sequential round trips", round_trips(status_far, status_near), Some(2));
@@ -138,9 +153,8 @@ impl Home {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         let mut events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let create = events.find(|event| {
-            event["event"] == "started" && event["operation"] == "elasticache:CreateReplicationGroup"
-        });
+        let create = events
+            .find(|event| event["event"] == "started" && event["operation"] == "elasticache:CreateReplicationGroup");
         Duration::from_millis(create.unwrap()["at_ms"].as_u64().unwrap())
     }
 

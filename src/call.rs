@@ -437,11 +437,7 @@ impl Call {
             Call::RunInstance(instance) => instance.group.resolve(&known),
             Call::CreateReplicationGroup(group) => group.groups.iter_mut().for_each(|group| group.resolve(&known)),
             Call::ModifyReplicationGroup(modify) => {
-                modify
-                    .groups
-                    .iter_mut()
-                    .flatten()
-                    .for_each(|group| group.resolve(&known));
+                modify.groups.iter_mut().flatten().for_each(|group| group.resolve(&known));
             }
             _ => {}
         }

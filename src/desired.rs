@@ -103,10 +103,7 @@ pub fn query(spec: &Spec) -> Query {
         engine_version: engine_version(&spec.cluster, engine).to_owned(),
         parameter_group,
     };
-    Query {
-        names,
-        surroundings: Some(surroundings),
-    }
+    Query { names, surroundings: Some(surroundings) }
 }
 
 /// What should be live, or every reason why it can't be.
@@ -177,11 +174,7 @@ pub fn desired(spec: &Spec, inputs: &Inputs, around: &Surroundings) -> Result<De
 }
 
 fn impossible(path: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Impossible {
-    Impossible {
-        path,
-        message: message.into(),
-        hint: hint.into(),
-    }
+    Impossible { path, message: message.into(), hint: hint.into() }
 }
 
 fn stack_tags(spec: &Spec) -> Tags {
@@ -212,10 +205,7 @@ fn instance_type(client: &ClientSpec) -> &str {
 
 /// Nothing is open to the world unless the file says so: the default is AWS's own service.
 fn ssh_sources(client: &ClientSpec) -> Vec<SshSource> {
-    client
-        .ssh_from
-        .clone()
-        .unwrap_or_else(|| vec![SshSource::Ec2InstanceConnect])
+    client.ssh_from.clone().unwrap_or_else(|| vec![SshSource::Ec2InstanceConnect])
 }
 
 /// The one VPC that all subnets are in; empty, with a problem, where there is none.
@@ -259,10 +249,7 @@ fn check_versions(spec: &Spec, around: &Surroundings, problems: &mut Vec<Impossi
     let Some(versions) = around.engine_versions.as_ref().filter(|versions| !versions.is_empty()) else {
         return;
     };
-    let matching: Vec<_> = versions
-        .iter()
-        .filter(|offer| satisfies(&offer.version, asked))
-        .collect();
+    let matching: Vec<_> = versions.iter().filter(|offer| satisfies(&offer.version, asked)).collect();
     let family = family_of(&spec.cluster);
     if matching.is_empty() {
         let offers: BTreeSet<&str> = versions.iter().map(|offer| offer.version.as_str()).collect();
@@ -307,11 +294,7 @@ fn key_pair(
             return None;
         }
     };
-    Some(KeyPair {
-        name: names.key_pair(),
-        source,
-        tags: with_name(tags, names.key_pair()),
-    })
+    Some(KeyPair { name: names.key_pair(), source, tags: with_name(tags, names.key_pair()) })
 }
 
 fn ssh_rules(client: &ClientSpec, around: &Surroundings, problems: &mut Vec<Impossible>) -> BTreeSet<Rule> {
@@ -340,20 +323,14 @@ fn cluster_rules(spec: &Spec, vpc_id: &str, around: &Surroundings, problems: &mu
     let port = spec.cluster.port.unwrap_or(DEFAULT_PORT);
     let mut rules = BTreeSet::new();
     if spec.client.is_some() {
-        rules.insert(Rule {
-            port,
-            source: Source::Group(GroupRef::Of(Address::ClientGroup)),
-        });
+        rules.insert(Rule { port, source: Source::Group(GroupRef::Of(Address::ClientGroup)) });
     }
     for allowed in &spec.cluster.allow_from {
         let source = match allowed {
             AllowSource::Cidr(cidr) => Source::Cidr(cidr.clone()),
             AllowSource::GroupId(id) => Source::Group(GroupRef::Known(id.clone())),
             AllowSource::GroupName(name) => {
-                let found = around
-                    .named_groups
-                    .iter()
-                    .find(|group| group.name == *name && group.vpc_id == vpc_id);
+                let found = around.named_groups.iter().find(|group| group.name == *name && group.vpc_id == vpc_id);
                 let Some(group) = found else {
                     problems.push(impossible(
                         "cluster.allow_from",
@@ -379,11 +356,7 @@ fn user_data(client: &ClientSpec) -> &'static str {
 
 /// First 16 hex digits of the SHA-256 of a text.
 pub fn fingerprint(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn instance(
@@ -396,10 +369,7 @@ fn instance(
     let Some(image_id) = client.ami.clone().or_else(|| around.image_id.clone()) else {
         problems.push(impossible(
             "client.ami",
-            format!(
-                "the newest Amazon Linux image for {} could not be found",
-                instance_type(client)
-            ),
+            format!("the newest Amazon Linux image for {} could not be found", instance_type(client)),
             "name an image with `client.ami`",
         ));
         return None;
@@ -447,17 +417,12 @@ fn replication_group(
     let engine = cluster.engine.unwrap_or(Engine::Redis);
     let family = family_of(cluster);
     let shards = shards(cluster, &around.subnets);
-    let multi_az = cluster
-        .multi_az
-        .unwrap_or_else(|| shards.iter().all(|shard| !shard.replica_zones.is_empty()));
+    let multi_az = cluster.multi_az.unwrap_or_else(|| shards.iter().all(|shard| !shard.replica_zones.is_empty()));
     let zones = zones(&around.subnets);
     if multi_az && zones.len() == 1 {
         problems.push(impossible(
             "cluster.multi_az",
-            format!(
-                "Multi-AZ needs subnets in two zones or more; all of these are in {}",
-                zones[0]
-            ),
+            format!("Multi-AZ needs subnets in two zones or more; all of these are in {}", zones[0]),
             "add a subnet of another zone under `network.subnets`, or set `multi_az: false`",
         ));
     }
@@ -472,16 +437,10 @@ fn replication_group(
     groups.extend(cluster.security_group_ids.iter().cloned().map(GroupRef::Known));
     ReplicationGroup {
         id: names.replication_group(),
-        description: cluster
-            .description
-            .clone()
-            .unwrap_or_else(|| format!("shardform stack {}", spec.name)),
+        description: cluster.description.clone().unwrap_or_else(|| format!("shardform stack {}", spec.name)),
         engine: engine.as_str().to_owned(),
         engine_version: engine_version(cluster, engine).to_owned(),
-        node_type: cluster
-            .node_type
-            .clone()
-            .unwrap_or_else(|| DEFAULT_NODE_TYPE.to_owned()),
+        node_type: cluster.node_type.clone().unwrap_or_else(|| DEFAULT_NODE_TYPE.to_owned()),
         port: cluster.port.unwrap_or(DEFAULT_PORT),
         shards,
         multi_az,
@@ -529,22 +488,16 @@ pub fn spread(zones: &[String], nodes_of_shard: usize, shard: usize, node: usize
 fn shards(cluster: &ClusterSpec, subnets: &[Subnet]) -> Vec<Shard> {
     let zones = zones(subnets);
     let by_hand = &cluster.node_groups;
-    let count = cluster.shards.map_or(
-        if by_hand.is_empty() {
-            DEFAULT_SHARDS as usize
-        } else {
-            by_hand.len()
-        },
-        |count| count as usize,
-    );
+    let count = cluster
+        .shards
+        .map_or(if by_hand.is_empty() { DEFAULT_SHARDS as usize } else { by_hand.len() }, |count| count as usize);
     let replicas = cluster.replicas_per_shard.unwrap_or(DEFAULT_REPLICAS);
     (0..count)
         .map(|index| {
             let group = by_hand.get(index).cloned().unwrap_or_default();
-            let replicas = group
-                .replicas
-                .or(group.replica_zones.as_ref().map(|zones| zones.len() as u32))
-                .unwrap_or(replicas) as usize;
+            let replicas =
+                group.replicas.or(group.replica_zones.as_ref().map(|zones| zones.len() as u32)).unwrap_or(replicas)
+                    as usize;
             let zone = |node| spread(&zones, replicas + 1, index, node).unwrap_or_default();
             let primary_zone = group.primary_zone.clone().unwrap_or_else(|| zone(0));
             let replica_zones = group.replica_zones.clone().unwrap_or_else(|| {
@@ -565,15 +518,9 @@ fn shards(cluster: &ClusterSpec, subnets: &[Subnet]) -> Vec<Shard> {
 }
 
 fn check_zones(shards: &[Shard], zones: &[String], problems: &mut Vec<Impossible>) {
-    let used: BTreeSet<&String> = shards
-        .iter()
-        .flat_map(|shard| std::iter::once(&shard.primary_zone).chain(&shard.replica_zones))
-        .collect();
-    let missing: Vec<&str> = used
-        .into_iter()
-        .filter(|zone| !zones.contains(zone))
-        .map(String::as_str)
-        .collect();
+    let used: BTreeSet<&String> =
+        shards.iter().flat_map(|shard| std::iter::once(&shard.primary_zone).chain(&shard.replica_zones)).collect();
+    let missing: Vec<&str> = used.into_iter().filter(|zone| !zones.contains(zone)).map(String::as_str).collect();
     if !missing.is_empty() && !zones.is_empty() {
         problems.push(impossible(
             "cluster.node_groups",
@@ -585,9 +532,5 @@ fn check_zones(shards: &[Shard], zones: &[String], problems: &mut Vec<Impossible
 
 /// Engine parameters as the plan file has them, for views.
 pub fn parameters(desired: &Desired) -> BTreeMap<String, String> {
-    desired
-        .parameter_group
-        .as_ref()
-        .map(|group| group.parameters.clone())
-        .unwrap_or_default()
+    desired.parameter_group.as_ref().map(|group| group.parameters.clone()).unwrap_or_default()
 }

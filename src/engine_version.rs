@@ -43,12 +43,7 @@ pub fn satisfies(live: &str, asked: &str) -> bool {
 
 /// Whether going from `live` to `asked` would be a downgrade, compared part by part as far as both go.
 pub fn is_downgrade(live: &str, asked: &str) -> bool {
-    let numbers = |version: &str| {
-        version
-            .split('.')
-            .map_while(|part| part.parse::<u32>().ok())
-            .collect::<Vec<_>>()
-    };
+    let numbers = |version: &str| version.split('.').map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
     for (asked, live) in numbers(asked).into_iter().zip(numbers(live)) {
         if asked != live {
             return asked < live;

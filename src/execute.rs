@@ -62,12 +62,7 @@ pub async fn execute<C: Cloud>(
     stop: watch::Receiver<bool>,
 ) -> Outcome {
     let began = Instant::now();
-    let mut walk = Walk {
-        ids,
-        outcome: Outcome::default(),
-        waiting: BTreeSet::new(),
-        ended: BTreeMap::new(),
-    };
+    let mut walk = Walk { ids, outcome: Outcome::default(), waiting: BTreeSet::new(), ended: BTreeMap::new() };
     walk.waiting = graph.steps.iter().map(|step| step.id).collect();
     let mut running = JoinSet::new();
     loop {
@@ -127,25 +122,11 @@ impl Walk {
                 let because = graph.steps[*failed].address;
                 self.end(step.id, false);
                 self.outcome.skipped.push((step.clone(), because));
-                tell(
-                    events,
-                    Event::Skipped {
-                        step: step.clone(),
-                        because,
-                        at,
-                    },
-                );
+                tell(events, Event::Skipped { step: step.clone(), because, at });
             } else if stopped {
                 self.end(step.id, false);
                 self.outcome.left.push((step.clone(), String::new()));
-                tell(
-                    events,
-                    Event::Left {
-                        step: step.clone(),
-                        status: String::new(),
-                        at,
-                    },
-                );
+                tell(events, Event::Left { step: step.clone(), status: String::new(), at });
             } else if step.needs.iter().all(|need| self.ended.get(need) == Some(&true)) {
                 self.waiting.remove(&step.id);
                 ready.push(step.clone());
@@ -197,21 +178,9 @@ impl<C: Cloud> Runner<C> {
             Err(error) => End::Failed(error),
         };
         match &end {
-            End::Done(id) => self.tell(|step, at| Event::Done {
-                step,
-                id: id.clone(),
-                at,
-            }),
-            End::Failed(error) => self.tell(|step, at| Event::Failed {
-                step,
-                error: error.to_string(),
-                at,
-            }),
-            End::Left(status) => self.tell(|step, at| Event::Left {
-                step,
-                status: status.clone(),
-                at,
-            }),
+            End::Done(id) => self.tell(|step, at| Event::Done { step, id: id.clone(), at }),
+            End::Failed(error) => self.tell(|step, at| Event::Failed { step, error: error.to_string(), at }),
+            End::Left(status) => self.tell(|step, at| Event::Left { step, status: status.clone(), at }),
         }
         (self.step, end)
     }
@@ -230,11 +199,7 @@ impl<C: Cloud> Runner<C> {
                 Err(error) if error.kind == ErrorKind::Busy && began.elapsed() < BUSY_FOR => {
                     if told != error.message {
                         told.clone_from(&error.message);
-                        self.tell(|step, at| Event::Busy {
-                            step,
-                            message: told.clone(),
-                            at,
-                        });
+                        self.tell(|step, at| Event::Busy { step, message: told.clone(), at });
                     }
                     if self.pause(poll_pause(began.elapsed())).await {
                         return Ok(None);
@@ -287,9 +252,7 @@ impl<C: Cloud> Runner<C> {
 
     /// Pauses; true: stop.
     async fn pause(&mut self, pause: Duration) -> bool {
-        let stopped = timeout(pause, self.stop.wait_for(|stop| *stop))
-            .await
-            .map(|stopped| stopped.is_ok());
+        let stopped = timeout(pause, self.stop.wait_for(|stop| *stop)).await.map(|stopped| stopped.is_ok());
         if stopped == Ok(false) {
             // The sender is gone and will never stop us: only the pause counts.
             sleep(pause).await;

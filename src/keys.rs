@@ -78,10 +78,7 @@ pub fn remove_if_matches(path: &Path, public_key_text: &str) -> Result<bool, Key
 
 /// The public half of the private key in a file.
 fn public_key(path: &Path) -> Result<String, KeyError> {
-    let format = |source| KeyError::Format {
-        path: path.to_owned(),
-        source,
-    };
+    let format = |source| KeyError::Format { path: path.to_owned(), source };
     let text = fs::read(path).map_err(|source| at(path, source))?;
     let mut key = PrivateKey::from_openssh(text).map_err(format)?.public_key().clone();
     key.set_comment("");
@@ -89,10 +86,7 @@ fn public_key(path: &Path) -> Result<String, KeyError> {
 }
 
 fn at(path: &Path, source: io::Error) -> KeyError {
-    KeyError::File {
-        path: path.to_owned(),
-        source,
-    }
+    KeyError::File { path: path.to_owned(), source }
 }
 
 /// Type and key of an OpenSSH public key, without its comment.

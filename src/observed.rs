@@ -348,9 +348,6 @@ impl LiveReplicationGroup {
 
     /// Whether the group is on its way into or out of life, so that its shape can't be compared yet.
     pub fn is_moving(&self) -> bool {
-        matches!(
-            self.status.as_str(),
-            "creating" | "modifying" | "deleting" | "snapshotting"
-        )
+        matches!(self.status.as_str(), "creating" | "modifying" | "deleting" | "snapshotting")
     }
 }

@@ -97,9 +97,7 @@ pub struct Names {
 impl Names {
     /// The names of the stack `stack`.
     pub fn new(stack: &str) -> Self {
-        Names {
-            stack: stack.to_owned(),
-        }
+        Names { stack: stack.to_owned() }
     }
 
     /// Key pair that the stack makes (not one that the plan file names).
@@ -177,14 +175,9 @@ impl Architecture {
     /// the letters behind the generation's digits (`t4g`, `c7gn`, `im4gn`), as the EC2 naming convention has it.
     pub fn of_instance_type(instance_type: &str) -> Self {
         let family = instance_type.split('.').next().unwrap_or_default();
-        let after_digits = family
-            .trim_start_matches(|c: char| !c.is_ascii_digit())
-            .trim_start_matches(|c: char| c.is_ascii_digit());
-        if family == "a1" || after_digits.contains('g') {
-            Architecture::Arm64
-        } else {
-            Architecture::X86_64
-        }
+        let after_digits =
+            family.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches(|c: char| c.is_ascii_digit());
+        if family == "a1" || after_digits.contains('g') { Architecture::Arm64 } else { Architecture::X86_64 }
     }
 
     /// AWS's public SSM parameter that holds the newest Amazon Linux 2023 image.
@@ -202,24 +195,10 @@ mod tests {
 
     #[test]
     fn graviton_families_are_arm() {
-        for arm in [
-            "t4g.micro",
-            "c7gn.large",
-            "im4gn.large",
-            "a1.medium",
-            "x2gd.large",
-            "r8g.large",
-        ] {
+        for arm in ["t4g.micro", "c7gn.large", "im4gn.large", "a1.medium", "x2gd.large", "r8g.large"] {
             assert_eq!(Architecture::of_instance_type(arm), Architecture::Arm64, "{arm}");
         }
-        for x86 in [
-            "t2.micro",
-            "t3.micro",
-            "g4dn.xlarge",
-            "m7i.large",
-            "g5.xlarge",
-            "c6a.large",
-        ] {
+        for x86 in ["t2.micro", "t3.micro", "g4dn.xlarge", "m7i.large", "g5.xlarge", "c6a.large"] {
             assert_eq!(Architecture::of_instance_type(x86), Architecture::X86_64, "{x86}");
         }
     }

@@ -140,7 +140,5 @@ fn in_order(steps: Vec<Step>) -> StepGraph {
         needs.sort_unstable();
         Step { id, needs, ..step }
     });
-    StepGraph {
-        steps: renumbered.collect(),
-    }
+    StepGraph { steps: renumbered.collect() }
 }

@@ -30,11 +30,7 @@ pub const TEMPLATES: &[Template] = &[
         summary: "no client host: applications that exist already are let in",
         text: include_str!("../templates/cluster-only.yaml"),
     },
-    Template {
-        name: "ci",
-        summary: "one small cluster for each CI job",
-        text: include_str!("../templates/ci.yaml"),
-    },
+    Template { name: "ci", summary: "one small cluster for each CI job", text: include_str!("../templates/ci.yaml") },
     Template {
         name: "full",
         summary: "every field with its meaning and its default",
@@ -78,9 +74,7 @@ mod tests {
 
     #[test]
     fn the_full_template_explains_every_field() {
-        let text = Template::named("full")
-            .map(|template| template.render("day19"))
-            .unwrap();
+        let text = Template::named("full").map(|template| template.render("day19")).unwrap();
         for table in TABLES {
             for name in table.names {
                 let explained = text.lines().any(|line| {
@@ -116,9 +110,7 @@ mod tests {
 
     /// A rule about two fields may well speak up where only one of them is uncommented.
     fn needs_another_field(told: &str) -> bool {
-        ["needs", "only `cache.r6gd` nodes", "`node_groups` has"]
-            .iter()
-            .any(|part| told.contains(part))
+        ["needs", "only `cache.r6gd` nodes", "`node_groups` has"].iter().any(|part| told.contains(part))
     }
 
     /// The text with the field commented out at line `at`, and what is indented below it, uncommented.

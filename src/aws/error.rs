@@ -30,12 +30,7 @@ where
         // An error in another service's dialect, as what stands before a cloud may send it.
         let body_text = String::from_utf8_lossy(body);
         return match element(&body_text, "Code") {
-            Some(code) => told(
-                operation,
-                code,
-                element(&body_text, "Message").unwrap_or_default(),
-                status,
-            ),
+            Some(code) => told(operation, code, element(&body_text, "Message").unwrap_or_default(), status),
             None => unreadable(operation, status, body),
         };
     }
@@ -44,13 +39,7 @@ where
 
 /// An error that we word ourselves.
 pub(super) fn own(kind: ErrorKind, operation: &str, message: impl Into<String>) -> CloudError {
-    CloudError {
-        kind,
-        operation: operation.to_owned(),
-        code: String::new(),
-        message: message.into(),
-        hint: None,
-    }
+    CloudError { kind, operation: operation.to_owned(), code: String::new(), message: message.into(), hint: None }
 }
 
 fn told(operation: &str, code: &str, message: &str, status: u16) -> CloudError {
@@ -87,11 +76,7 @@ fn unreadable(operation: &str, status: u16, body: &[u8]) -> CloudError {
     };
     CloudError {
         hint: unsupported.then(|| lacking(operation)),
-        ..own(
-            kind,
-            operation,
-            format!("HTTP {status}, and no answer that can be read"),
-        )
+        ..own(kind, operation, format!("HTTP {status}, and no answer that can be read"))
     }
 }
 
@@ -282,16 +267,8 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named() {
-        let error = told(
-            "ec2:RunInstances",
-            "UnauthorizedOperation",
-            "You are not authorized.",
-            403,
-        );
+        let error = told("ec2:RunInstances", "UnauthorizedOperation", "You are not authorized.", 403);
         assert_eq!(error.message, "You are not authorized.");
-        assert_eq!(
-            error.hint.as_deref(),
-            Some("these credentials need the permission ec2:RunInstances")
-        );
+        assert_eq!(error.hint.as_deref(), Some("these credentials need the permission ec2:RunInstances"));
     }
 }

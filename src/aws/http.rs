@@ -17,9 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 pub(super) fn client() -> SharedHttpClient {
     SharedHttpClient::new(ByScheme {
         plain: aws_smithy_http_client::Builder::new().build_http(),
-        tls: aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https(),
+        tls: aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
     })
 }
 
@@ -92,10 +90,7 @@ impl Error for AtAddress {
 
 fn with_address(error: ConnectorError, address: String) -> ConnectorError {
     let (timeout, io, user, other) = (error.is_timeout(), error.is_io(), error.is_user(), error.as_other());
-    let wrapped = Box::new(AtAddress {
-        address,
-        source: error.into_source(),
-    });
+    let wrapped = Box::new(AtAddress { address, source: error.into_source() });
     match () {
         () if timeout => ConnectorError::timeout(wrapped),
         () if io => ConnectorError::io(wrapped),
@@ -112,11 +107,7 @@ pub(super) struct NoRetryOfHtml;
 impl ClassifyRetry for NoRetryOfHtml {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let body = context.response().and_then(|response| response.body().bytes());
-        if body.is_some_and(is_html) {
-            RetryAction::RetryForbidden
-        } else {
-            RetryAction::NoActionIndicated
-        }
+        if body.is_some_and(is_html) { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
     }
 
     fn name(&self) -> &'static str {
@@ -126,12 +117,7 @@ impl ClassifyRetry for NoRetryOfHtml {
 
 /// Whether a body is an HTML page.
 pub(super) fn is_html(body: &[u8]) -> bool {
-    let start: Vec<u8> = body
-        .iter()
-        .copied()
-        .skip_while(u8::is_ascii_whitespace)
-        .take(14)
-        .collect();
+    let start: Vec<u8> = body.iter().copied().skip_while(u8::is_ascii_whitespace).take(14).collect();
     let start = start.to_ascii_lowercase();
     start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
@@ -151,9 +137,6 @@ mod tests {
     #[test]
     fn an_address_is_scheme_host_and_port() {
         assert_eq!(address_of("http://127.0.0.1:4566/?a=b"), "http://127.0.0.1:4566");
-        assert_eq!(
-            address_of("https://ec2.us-east-1.amazonaws.com"),
-            "https://ec2.us-east-1.amazonaws.com"
-        );
+        assert_eq!(address_of("https://ec2.us-east-1.amazonaws.com"), "https://ec2.us-east-1.amazonaws.com");
     }
 }

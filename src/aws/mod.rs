@@ -147,23 +147,13 @@ async fn sdk_config(options: &AwsOptions) -> Result<SdkConfig, CloudError> {
             ..error::own(ErrorKind::Configuration, "configuration", "no AWS region is set")
         });
     };
-    let backoff = if options.local {
-        FIRST_LOCAL_BACKOFF
-    } else {
-        FIRST_BACKOFF
-    };
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build();
+    let backoff = if options.local { FIRST_LOCAL_BACKOFF } else { FIRST_BACKOFF };
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .http_client(http::client())
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(ATTEMPTS)
-                .with_initial_backoff(backoff),
-        )
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(backoff))
         .timeout_config(timeouts);
     if options.local {
         let credentials = Credentials::new("local", "local", None, None, "shardform local");
@@ -194,10 +184,7 @@ async fn region(options: &AwsOptions) -> Option<Region> {
 }
 
 /// A local run must not depend on what a user's profile files say (and may not be able to read them).
-#[expect(
-    deprecated,
-    reason = "the loader takes no other type, and its new home is no public interface of aws-config"
-)]
+#[expect(deprecated, reason = "the loader takes no other type, and its new home is no public interface of aws-config")]
 fn without_profile_files(loader: aws_config::ConfigLoader) -> aws_config::ConfigLoader {
     use aws_config::profile::profile_file::{Builder, ProfileFileKind};
     let empty = Builder::new()
@@ -214,9 +201,7 @@ fn text(value: Option<&str>) -> Option<String> {
 
 /// EC2's tags.
 fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> Tags {
-    tags.iter()
-        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
-        .collect()
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
 }
 
 /// A filter of EC2's reads.

@@ -26,9 +26,8 @@ pub(super) async fn status(cloud: &AwsCloud, wait: &Wait, ids: &Ids) -> Result<P
         Wait::ReplicationGroupSettled { id } => settled(cloud, id).await,
         Wait::ReplicationGroupGone { id } => {
             let group = describe_group(cloud, id).await?;
-            Ok(group.map_or(Progress::Reached, |group| {
-                Progress::Pending(group.status().unwrap_or_default().to_owned())
-            }))
+            Ok(group
+                .map_or(Progress::Reached, |group| Progress::Pending(group.status().unwrap_or_default().to_owned())))
         }
         Wait::InstanceRunning => running(cloud, ids).await,
         Wait::InstancesTerminated { ids } => terminated(cloud, ids).await,
@@ -87,26 +86,18 @@ async fn failure(cloud: &AwsCloud, id: &str, status: &str) -> String {
 /// What the events of the last hour say of a group and its nodes, oldest first; empty where they can't be read.
 async fn events(cloud: &AwsCloud, id: &str) -> Vec<String> {
     let read = |kind: SourceType, source: Option<String>| async move {
-        let request = cloud
-            .elasticache
-            .describe_events()
-            .source_type(kind)
-            .set_source_identifier(source)
-            .duration(EVENT_MINUTES);
+        let request =
+            cloud.elasticache.describe_events().source_type(kind).set_source_identifier(source).duration(EVENT_MINUTES);
         let answer = request.send().await.ok();
         answer.and_then(|answer| answer.events).unwrap_or_default()
     };
     // Cache clusters can't be asked for by prefix.
-    let (of_group, of_nodes) = tokio::join!(
-        read(SourceType::ReplicationGroup, Some(id.to_owned())),
-        read(SourceType::CacheCluster, None),
-    );
+    let (of_group, of_nodes) =
+        tokio::join!(read(SourceType::ReplicationGroup, Some(id.to_owned())), read(SourceType::CacheCluster, None),);
     let prefix = format!("{id}-");
-    let of_nodes = of_nodes.into_iter().filter(|event| {
-        event
-            .source_identifier()
-            .is_some_and(|source| source.starts_with(&prefix))
-    });
+    let of_nodes = of_nodes
+        .into_iter()
+        .filter(|event| event.source_identifier().is_some_and(|source| source.starts_with(&prefix)));
     telling(of_group.into_iter().chain(of_nodes).collect())
 }
 
@@ -127,17 +118,7 @@ fn telling(mut events: Vec<Event>) -> Vec<String> {
 
 fn is_wrong(message: &str) -> bool {
     let message = message.to_lowercase();
-    let signs = [
-        "fail",
-        "error",
-        "insufficient",
-        "unable",
-        "cannot",
-        "could not",
-        "not enough",
-        "exceed",
-        "capacity",
-    ];
+    let signs = ["fail", "error", "insufficient", "unable", "cannot", "could not", "not enough", "exceed", "capacity"];
     signs.iter().any(|sign| message.contains(sign))
 }
 
@@ -152,15 +133,8 @@ async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
         Some(InstanceStateName::Running) => Progress::Reached,
         Some(InstanceStateName::Pending) | None => Progress::Pending("pending".to_owned()),
         Some(state) => {
-            let reason = instance
-                .state_reason()
-                .and_then(|reason| reason.message())
-                .unwrap_or_default();
-            let reason = if reason.is_empty() {
-                String::new()
-            } else {
-                format!(": {reason}")
-            };
+            let reason = instance.state_reason().and_then(|reason| reason.message()).unwrap_or_default();
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             Progress::Failed(format!("{id} is {}{reason}", state.as_str()))
         }
     })
@@ -169,11 +143,7 @@ async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
 /// The client host, by its id or else by the stack's tag.
 async fn instance(cloud: &AwsCloud, id: Option<&String>) -> Result<Option<Instance>, CloudError> {
     let Some(id) = id else {
-        let found = describe(
-            cloud,
-            filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()]),
-        )
-        .await?;
+        let found = describe(cloud, filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()])).await?;
         return Ok(found.into_iter().find(|instance| !is_terminated(instance)));
     };
     Ok(describe(cloud, filter("instance-id", [id])).await?.into_iter().next())
@@ -183,10 +153,7 @@ async fn describe(cloud: &AwsCloud, by: aws_sdk_ec2::types::Filter) -> Result<Ve
     let request = cloud.ec2.describe_instances().filters(by);
     let reservations: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let reservations = reservations.map_err(failed("ec2:DescribeInstances"))?;
-    Ok(reservations
-        .into_iter()
-        .flat_map(|one| one.instances.unwrap_or_default())
-        .collect())
+    Ok(reservations.into_iter().flat_map(|one| one.instances.unwrap_or_default()).collect())
 }
 
 fn is_terminated(instance: &Instance) -> bool {
@@ -204,11 +171,7 @@ async fn terminated(cloud: &AwsCloud, ids: &[String]) -> Result<Progress, CloudE
             format!("{} {state}", instance.instance_id().unwrap_or_default())
         })
         .collect();
-    Ok(if left.is_empty() {
-        Progress::Reached
-    } else {
-        Progress::Pending(left.join(", "))
-    })
+    Ok(if left.is_empty() { Progress::Reached } else { Progress::Pending(left.join(", ")) })
 }
 
 #[cfg(test)]
@@ -224,10 +187,7 @@ mod tests {
     #[test]
     fn events_that_tell_of_something_wrong_come_alone_and_in_order() {
         let told = telling(vec![
-            event(
-                3,
-                "Cache cluster create failed due to insufficient capacity in us-east-1a",
-            ),
+            event(3, "Cache cluster create failed due to insufficient capacity in us-east-1a"),
             event(1, "Replication group created"),
             event(2, "Failed to create cache node 0001"),
             event(4, "Failed to create cache node 0001"),
@@ -239,9 +199,6 @@ mod tests {
                 "Cache cluster create failed due to insufficient capacity in us-east-1a"
             ]
         );
-        assert_eq!(
-            telling(vec![event(1, "Replication group created")]),
-            ["Replication group created"]
-        );
+        assert_eq!(telling(vec![event(1, "Replication group created")]), ["Replication group created"]);
     }
 }

@@ -46,10 +46,7 @@ pub enum Finding {
 /// the `replicas` (all shards' together) that it should have.
 pub async fn check(endpoint: &Endpoint, shards: usize, replicas: usize) -> Finding {
     match tokio::time::timeout(PATIENCE * 2, ask(endpoint)).await {
-        Err(_) => Finding::Unreachable(format!(
-            "{endpoint} does not answer within {} s",
-            PATIENCE.as_secs() * 2
-        )),
+        Err(_) => Finding::Unreachable(format!("{endpoint} does not answer within {} s", PATIENCE.as_secs() * 2)),
         Ok(Err(error)) => Finding::Unreachable(format!("{endpoint}: {error}")),
         Ok(Ok(answers)) => Finding::Answers(health(&answers, shards, replicas)),
     }
@@ -65,30 +62,19 @@ struct Answers {
 
 async fn ask(endpoint: &Endpoint) -> Result<Answers, RedisError> {
     let client = Client::open((endpoint.address.as_str(), endpoint.port))?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
+    let config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
     let mut connection: MultiplexedConnection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let began = tokio::time::Instant::now();
     let ping = redis::cmd("PING").query_async(&mut connection).await?;
     let ping_took = began.elapsed();
     let info = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await?;
     let nodes = redis::cmd("CLUSTER").arg("NODES").query_async(&mut connection).await?;
-    Ok(Answers {
-        ping,
-        ping_took,
-        info,
-        nodes,
-    })
+    Ok(Answers { ping, ping_took, info, nodes })
 }
 
 fn health(answers: &Answers, shards: usize, replicas: usize) -> Health {
-    let Topology {
-        primaries,
-        replicas: live_replicas,
-        slots,
-        failing,
-    } = parse_nodes(&answers.nodes);
+    let Topology { primaries, replicas: live_replicas, slots, failing } = parse_nodes(&answers.nodes);
     let mut faults = Vec::new();
     if answers.ping != "PONG" {
         faults.push(format!("PING was answered with {}", answers.ping));
@@ -109,14 +95,7 @@ fn health(answers: &Answers, shards: usize, replicas: usize) -> Health {
         faults.push(format!("{failing} nodes are failing"));
     }
     let (ping, ping_took) = (answers.ping.clone(), answers.ping_took);
-    Health {
-        ping,
-        ping_took,
-        primaries,
-        replicas: live_replicas,
-        slots,
-        faults,
-    }
+    Health { ping, ping_took, primaries, replicas: live_replicas, slots, faults }
 }
 
 #[cfg(test)]
@@ -124,12 +103,7 @@ mod tests {
     use super::*;
 
     fn answers(info: &str, nodes: &str) -> Answers {
-        Answers {
-            ping: "PONG".to_owned(),
-            ping_took: Duration::ZERO,
-            info: info.to_owned(),
-            nodes: nodes.to_owned(),
-        }
+        Answers { ping: "PONG".to_owned(), ping_took: Duration::ZERO, info: info.to_owned(), nodes: nodes.to_owned() }
     }
 
     const NODES: &str = "\
@@ -166,10 +140,7 @@ ccc 127.0.0.3:6379@16379 slave aaa 0 0 1 connected\n";
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let endpoint = Endpoint {
-            address: "127.0.0.1".to_owned(),
-            port,
-        };
+        let endpoint = Endpoint { address: "127.0.0.1".to_owned(), port };
         assert!(matches!(check(&endpoint, 1, 0).await, Finding::Unreachable(_)));
     }
 }

@@ -25,10 +25,7 @@ pub(super) fn parse_nodes(text: &str) -> Topology {
             continue;
         };
         let flags: Vec<&str> = flags.split(',').collect();
-        if flags
-            .iter()
-            .any(|flag| matches!(*flag, "fail" | "fail?" | "noaddr" | "handshake"))
-        {
+        if flags.iter().any(|flag| matches!(*flag, "fail" | "fail?" | "noaddr" | "handshake")) {
             topology.failing += 1;
             continue;
         }
@@ -60,15 +57,7 @@ mod tests {
     #[test]
     fn slots_on_their_way_are_counted_once() {
         let line = "aaa 10.0.0.1:6379@16379 master - 0 0 1 connected 0-99 200 [300->-bbb] [301-<-ccc]\n";
-        assert_eq!(
-            parse_nodes(line),
-            Topology {
-                primaries: 1,
-                replicas: 0,
-                slots: 101,
-                failing: 0
-            }
-        );
+        assert_eq!(parse_nodes(line), Topology { primaries: 1, replicas: 0, slots: 101, failing: 0 });
     }
 
     #[test]

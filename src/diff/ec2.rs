@@ -27,10 +27,7 @@ pub(super) fn key_pair(desired: &Desired, live: &Live, set: &mut ChangeSet) {
             name,
             action: Action::Create,
             reason: "not there yet".to_owned(),
-            calls: vec![Planned::new(
-                Call::ImportKeyPair(wanted.clone()),
-                "only the public half is sent",
-            )],
+            calls: vec![Planned::new(Call::ImportKeyPair(wanted.clone()), "only the public half is sent")],
         }),
         (Some(wanted), Some(found)) => {
             if let Some(refusal) = not_ours(address, &name, found.ownership) {
@@ -80,10 +77,7 @@ fn other_public_key(source: &KeySource, found: &LiveKeyPair) -> Option<String> {
 }
 
 fn delete_call(found: &LiveKeyPair) -> Call {
-    Call::DeleteKeyPair {
-        id: found.id.clone(),
-        public_key: found.public_key.clone(),
-    }
+    Call::DeleteKeyPair { id: found.id.clone(), public_key: found.public_key.clone() }
 }
 
 fn delete_key_pair(found: &LiveKeyPair, name: &str, reason: &str, set: &mut ChangeSet) {
@@ -106,13 +100,7 @@ pub(super) fn client_group(desired: &Desired, live: &Live, set: &mut ChangeSet) 
 }
 
 pub(super) fn cluster_group(desired: &Desired, live: &Live, set: &mut ChangeSet) {
-    security_group(
-        Address::ClusterGroup,
-        &desired.cluster_group,
-        live.cluster_group.as_ref(),
-        live,
-        set,
-    );
+    security_group(Address::ClusterGroup, &desired.cluster_group, live.cluster_group.as_ref(), live, set);
 }
 
 fn security_group(
@@ -134,10 +122,7 @@ fn security_group(
         set.refusals.push(Refusal {
             address,
             path: "network".to_owned(),
-            message: format!(
-                "the stack is in {}, and the plan file asks for {}",
-                found.vpc_id, wanted.vpc_id
-            ),
+            message: format!("the stack is in {}, and the plan file asks for {}", found.vpc_id, wanted.vpc_id),
             hint: "a stack can't move to another VPC: destroy it and apply again, or use another `name`".to_owned(),
         });
         return;
@@ -150,10 +135,7 @@ fn security_group(
 }
 
 fn create_security_group(address: Address, wanted: &SecurityGroup, set: &mut ChangeSet) {
-    let mut calls = vec![Planned::new(
-        Call::CreateSecurityGroup(address, wanted.clone()),
-        "not there yet",
-    )];
+    let mut calls = vec![Planned::new(Call::CreateSecurityGroup(address, wanted.clone()), "not there yet")];
     if !wanted.ingress.is_empty() {
         let call = Call::AuthorizeIngress(GroupRef::Of(address), wanted.ingress.clone());
         calls.push(Planned::new(call, "a new group lets nobody in"));
@@ -198,10 +180,7 @@ fn rule_changes(
     // First in, then out: a source that only changes its form is never shut out in between.
     if !missing.is_empty() {
         let call = Call::AuthorizeIngress(GroupRef::Known(found.id.clone()), missing);
-        calls.push(Planned::new(
-            call,
-            format!("let in what the plan file lets into {address}"),
-        ));
+        calls.push(Planned::new(call, format!("let in what the plan file lets into {address}")));
     }
     if !unwanted.is_empty() {
         let call = Call::RevokeIngress(found.id.clone(), unwanted);
@@ -219,12 +198,7 @@ fn live_rule(rule: &Rule, live: &Live) -> Option<LiveRule> {
         Source::Group(GroupRef::Of(address)) => LiveSource::Group(live_group_id(*address, live)?.to_owned()),
     };
     let port = i32::from(rule.port);
-    Some(LiveRule {
-        protocol: "tcp".to_owned(),
-        from_port: Some(port),
-        to_port: Some(port),
-        source,
-    })
+    Some(LiveRule { protocol: "tcp".to_owned(), from_port: Some(port), to_port: Some(port), source })
 }
 
 /// The id of the stack's own group at an address, if it is live and ours.
@@ -234,9 +208,7 @@ pub(super) fn live_group_id(address: Address, live: &Live) -> Option<&str> {
         Address::ClusterGroup => live.cluster_group.as_ref(),
         _ => None,
     };
-    group
-        .filter(|group| group.ownership == Ownership::Ours)
-        .map(|group| group.id.as_str())
+    group.filter(|group| group.ownership == Ownership::Ours).map(|group| group.id.as_str())
 }
 
 fn rule_texts(rules: &BTreeSet<Rule>) -> Vec<String> {
@@ -288,11 +260,7 @@ pub(super) fn instance(desired: &Desired, live: &Live, set: &mut ChangeSet) {
             set.refusals.push(Refusal {
                 address,
                 path: "client".to_owned(),
-                message: format!(
-                    "{} client hosts carry this stack's tag: {}",
-                    several.len(),
-                    ids.join(", ")
-                ),
+                message: format!("{} client hosts carry this stack's tag: {}", several.len(), ids.join(", ")),
                 hint: "terminate all but one, then run again".to_owned(),
             });
             return;
@@ -304,19 +272,13 @@ pub(super) fn instance(desired: &Desired, live: &Live, set: &mut ChangeSet) {
         let ids = vec![found.id.clone()];
         let terminate = Call::TerminateInstances(ids.clone());
         let gone = Wait::InstancesTerminated { ids };
-        let reason = format!(
-            "{} can only be set at launch; the host holds no cluster data",
-            paths.join(", ")
-        );
+        let reason = format!("{} can only be set at launch; the host holds no cluster data", paths.join(", "));
         set.changes.push(Change {
             address,
             name,
             action: Action::Replace,
             fields: replacing,
-            calls: vec![
-                Planned::waiting(terminate, gone, reason.as_str()),
-                run_call(wanted, reason.as_str()),
-            ],
+            calls: vec![Planned::waiting(terminate, gone, reason.as_str()), run_call(wanted, reason.as_str())],
             reason,
         });
         return;
@@ -330,27 +292,16 @@ fn update_instance(wanted: &Instance, found: &LiveInstance, name: String, set: &
     let mut calls = tag_call(&found.id, missing);
     if found.imds_v2_only == Some(false) {
         fields.push(Field::new("imds_v2_only", false, true));
-        calls.push(Planned::new(
-            Call::RequireImdsV2(found.id.clone()),
-            "IMDSv1 answers to anybody on the host",
-        ));
+        calls.push(Planned::new(Call::RequireImdsV2(found.id.clone()), "IMDSv1 answers to anybody on the host"));
     }
     if !calls.is_empty() {
         push_update(set, address, name, fields, calls);
     } else if found.state == "pending" {
         let reason = format!("{} is pending", found.id);
         let calls = vec![Planned::waiting(Call::Await, Wait::InstanceRunning, reason.as_str())];
-        set.changes.push(Change {
-            address,
-            name,
-            action: Action::Wait,
-            reason,
-            fields: Vec::new(),
-            calls,
-        });
+        set.changes.push(Change { address, name, action: Action::Wait, reason, fields: Vec::new(), calls });
     } else if found.state != "running" {
-        set.notes
-            .push(format!("{address} {} is {}; start it to use it", found.id, found.state));
+        set.notes.push(format!("{address} {} is {}; start it to use it", found.id, found.state));
     }
 }
 
@@ -386,9 +337,7 @@ fn instance_replacements(
         let before: Vec<&str> = found.group_ids.iter().map(String::as_str).collect();
         fields.push(Field::new("security_group", before.join(", "), group));
     }
-    let new_key = set
-        .change(Address::KeyPair)
-        .is_some_and(|change| change.action == Action::Replace);
+    let new_key = set.change(Address::KeyPair).is_some_and(|change| change.action == Action::Replace);
     if new_key {
         fields.push(Field::new("public_key", "(the one before)", "(the new one)"));
     }
@@ -413,11 +362,7 @@ fn instance_fields(wanted: &Instance) -> Vec<Field> {
 }
 
 fn run_call(wanted: &Instance, reason: &str) -> Planned {
-    Planned::waiting(
-        Call::RunInstance(Box::new(wanted.clone())),
-        Wait::InstanceRunning,
-        reason,
-    )
+    Planned::waiting(Call::RunInstance(Box::new(wanted.clone())), Wait::InstanceRunning, reason)
 }
 
 fn delete_instances(live: &Live, name: &str, reason: &str, set: &mut ChangeSet) {
@@ -462,10 +407,7 @@ pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
             .collect();
         if !naming_client.is_empty() {
             let call = Call::RevokeIngress(group.id.clone(), naming_client);
-            calls.push(Planned::new(
-                call,
-                "it names the client host's group, which could not be deleted",
-            ));
+            calls.push(Planned::new(call, "it names the client host's group, which could not be deleted"));
         }
         calls.push(Planned::new(Call::DeleteSecurityGroup(group.id.clone()), reason));
         push_delete(set, address, name, reason, calls);
@@ -474,14 +416,7 @@ pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
 
 pub(super) fn push_delete(set: &mut ChangeSet, address: Address, name: String, reason: &str, calls: Vec<Planned>) {
     let reason = reason.to_owned();
-    set.changes.push(Change {
-        address,
-        name,
-        action: Action::Delete,
-        reason,
-        fields: Vec::new(),
-        calls,
-    });
+    set.changes.push(Change { address, name, action: Action::Delete, reason, fields: Vec::new(), calls });
 }
 
 pub(super) fn push_update(
@@ -496,22 +431,12 @@ pub(super) fn push_update(
     }
     let paths: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
     let reason = format!("changes in place: {}", paths.join(", "));
-    set.changes.push(Change {
-        address,
-        name,
-        action: Action::Update,
-        reason,
-        fields,
-        calls,
-    });
+    set.changes.push(Change { address, name, action: Action::Update, reason, fields, calls });
 }
 
 fn tag_call(id: &str, missing: crate::resource::Tags) -> Vec<Planned> {
     if missing.is_empty() {
         return Vec::new();
     }
-    vec![Planned::new(
-        Call::AddTags(TagTarget::Ec2(id.to_owned()), missing),
-        "tags of the plan file",
-    )]
+    vec![Planned::new(Call::AddTags(TagTarget::Ec2(id.to_owned()), missing), "tags of the plan file")]
 }

@@ -60,13 +60,7 @@ fn subnet_changes(wanted: &SubnetGroup, found: &LiveSubnetGroup) -> (Vec<Field>,
         let call = Call::ModifySubnetGroup(wanted.name.clone(), wanted.subnet_ids.clone());
         calls.push(Planned::new(call, "the plan file's subnets"));
     }
-    add_tags(
-        &wanted.tags,
-        found.tags.as_ref(),
-        found.arn.as_deref(),
-        &mut fields,
-        &mut calls,
-    );
+    add_tags(&wanted.tags, found.tags.as_ref(), found.arn.as_deref(), &mut fields, &mut calls);
     (fields, calls)
 }
 
@@ -89,10 +83,7 @@ pub(super) fn add_tags(
 
 pub(super) fn parameter_group(desired: &Desired, live: &Live, set: &mut ChangeSet) {
     let address = Address::ParameterGroup;
-    let ours = live
-        .parameter_groups
-        .iter()
-        .filter(|group| group.ownership == Ownership::Ours);
+    let ours = live.parameter_groups.iter().filter(|group| group.ownership == Ownership::Ours);
     let Some(wanted) = &desired.parameter_group else {
         let reason = "the plan file sets no parameters";
         let unused: Vec<&LiveParameterGroup> = ours.collect();
@@ -100,32 +91,20 @@ pub(super) fn parameter_group(desired: &Desired, live: &Live, set: &mut ChangeSe
         return;
     };
     let old: Vec<&LiveParameterGroup> = ours.filter(|group| group.name != wanted.name).collect();
-    let deletions = old
-        .iter()
-        .map(|group| delete_call(group, "it was another engine version's"));
+    let deletions = old.iter().map(|group| delete_call(group, "it was another engine version's"));
     let found = live.parameter_groups.iter().find(|group| group.name == wanted.name);
     let Some(found) = found else {
-        let mut calls = vec![Planned::new(
-            Call::CreateParameterGroup(wanted.clone()),
-            "not there yet",
-        )];
+        let mut calls = vec![Planned::new(Call::CreateParameterGroup(wanted.clone()), "not there yet")];
         calls.extend(parameter_calls(&wanted.name, &wanted.parameters));
         calls.extend(deletions);
         let reason = match old.first() {
-            Some(old) => format!(
-                "{} is of the family {}; a group can't change its family",
-                old.name, old.family
-            ),
+            Some(old) => format!("{} is of the family {}; a group can't change its family", old.name, old.family),
             None => "not there yet".to_owned(),
         };
         set.changes.push(Change {
             address,
             name: wanted.name.clone(),
-            action: if old.is_empty() {
-                Action::Create
-            } else {
-                Action::Replace
-            },
+            action: if old.is_empty() { Action::Create } else { Action::Replace },
             reason,
             fields: new_group_fields(wanted, old.first().copied()),
             calls,
@@ -148,9 +127,7 @@ fn new_group_fields(wanted: &ParameterGroup, old: Option<&LiveParameterGroup>) -
         Field::new("family", before(old.map(|old| &old.family)), wanted.family.as_str()),
     ];
     fields.extend(wanted.parameters.iter().map(|(name, value)| {
-        let live = old
-            .and_then(|old| old.parameters.as_ref())
-            .and_then(|parameters| parameters.get(name));
+        let live = old.and_then(|old| old.parameters.as_ref()).and_then(|parameters| parameters.get(name));
         Field::new(format!("parameters.{name}"), before(live), value.as_str())
     }));
     fields.retain(|field| field.before != field.after);
@@ -167,11 +144,8 @@ fn parameter_changes(wanted: &ParameterGroup, found: &LiveParameterGroup) -> (Ve
             .filter(|(name, value)| live.get(*name) != Some(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let gone: BTreeSet<String> = live
-            .keys()
-            .filter(|name| !wanted.parameters.contains_key(*name))
-            .cloned()
-            .collect();
+        let gone: BTreeSet<String> =
+            live.keys().filter(|name| !wanted.parameters.contains_key(*name)).cloned().collect();
         for (name, value) in &changed {
             let before = live.get(name).map_or(Value::Null, |value| Value::from(value.as_str()));
             fields.push(Field::new(format!("parameters.{name}"), before, value.as_str()));
@@ -186,13 +160,7 @@ fn parameter_changes(wanted: &ParameterGroup, found: &LiveParameterGroup) -> (Ve
             calls.push(Planned::new(call, "the plan file doesn't set these"));
         }
     }
-    add_tags(
-        &wanted.tags,
-        found.tags.as_ref(),
-        found.arn.as_deref(),
-        &mut fields,
-        &mut calls,
-    );
+    add_tags(&wanted.tags, found.tags.as_ref(), found.arn.as_deref(), &mut fields, &mut calls);
     (fields, calls)
 }
 
@@ -200,14 +168,8 @@ fn parameter_calls(name: &str, parameters: &BTreeMap<String, String>) -> Vec<Pla
     let all: Vec<(&String, &String)> = parameters.iter().collect();
     all.chunks(PARAMETERS_A_CALL)
         .map(|chunk| {
-            let some = chunk
-                .iter()
-                .map(|(name, value)| ((*name).clone(), (*value).clone()))
-                .collect();
-            Planned::new(
-                Call::ModifyParameterGroup(name.to_owned(), some),
-                "the plan file's parameters",
-            )
+            let some = chunk.iter().map(|(name, value)| ((*name).clone(), (*value).clone())).collect();
+            Planned::new(Call::ModifyParameterGroup(name.to_owned(), some), "the plan file's parameters")
         })
         .collect()
 }
@@ -236,10 +198,8 @@ pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
             push_delete(set, Address::SubnetGroup, name, reason, calls);
         }
     }
-    let (ours, others): (Vec<_>, Vec<_>) = live
-        .parameter_groups
-        .iter()
-        .partition(|group| group.ownership == Ownership::Ours);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        live.parameter_groups.iter().partition(|group| group.ownership == Ownership::Ours);
     for group in others {
         left_alone(set, Address::ParameterGroup, &group.name, group.ownership);
     }

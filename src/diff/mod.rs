@@ -145,9 +145,7 @@ pub fn diff(desired: &Desired, live: &Live) -> ChangeSet {
     replication_group::diff(desired, live, &mut set);
     // A security group is never replaced, so the id of a live one is the one that the calls will meet.
     for planned in set.changes.iter_mut().flat_map(|change| &mut change.calls) {
-        planned
-            .call
-            .resolve_groups(|address| ec2::live_group_id(address, live).map(str::to_owned));
+        planned.call.resolve_groups(|address| ec2::live_group_id(address, live).map(str::to_owned));
     }
     set
 }
@@ -165,29 +163,17 @@ pub fn teardown(names: &Names, live: &Live) -> ChangeSet {
 
 impl Planned {
     fn new(call: Call, reason: impl Into<String>) -> Self {
-        Planned {
-            call,
-            wait: None,
-            reason: reason.into(),
-        }
+        Planned { call, wait: None, reason: reason.into() }
     }
 
     fn waiting(call: Call, wait: Wait, reason: impl Into<String>) -> Self {
-        Planned {
-            call,
-            wait: Some(wait),
-            reason: reason.into(),
-        }
+        Planned { call, wait: Some(wait), reason: reason.into() }
     }
 }
 
 impl Field {
     fn new(path: impl Into<String>, before: impl Into<Value>, after: impl Into<Value>) -> Self {
-        Field {
-            path: path.into(),
-            before: before.into(),
-            after: after.into(),
-        }
+        Field { path: path.into(), before: before.into(), after: after.into() }
     }
 
     /// A field of a resource that isn't there yet.
@@ -216,10 +202,7 @@ fn not_ours(address: Address, name: &str, ownership: Ownership) -> Option<Refusa
     let (message, hint) = match ownership {
         Ownership::Ours => return None,
         Ownership::Foreign => (
-            format!(
-                "`{name}` exists and is not this stack's: it has no tag {}",
-                crate::resource::STACK_TAG
-            ),
+            format!("`{name}` exists and is not this stack's: it has no tag {}", crate::resource::STACK_TAG),
             "choose another `name` for the stack, or remove what has this name",
         ),
         Ownership::Unknown => (
@@ -227,12 +210,7 @@ fn not_ours(address: Address, name: &str, ownership: Ownership) -> Option<Refusa
             "run again later; reading tags needs elasticache:ListTagsForResource",
         ),
     };
-    Some(Refusal {
-        address,
-        path: "name".to_owned(),
-        message,
-        hint: hint.to_owned(),
-    })
+    Some(Refusal { address, path: "name".to_owned(), message, hint: hint.to_owned() })
 }
 
 /// A note that something is left because it isn't ours.

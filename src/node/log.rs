@@ -24,9 +24,7 @@ impl Log {
             std::fs::rename(path, path.with_extension("log.old"))?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Log {
-            file: Some(Arc::new(Mutex::new(file))),
-        })
+        Ok(Log { file: Some(Arc::new(Mutex::new(file))) })
     }
 
     /// A log that keeps nothing.
@@ -62,11 +60,7 @@ fn date(days_since_1970: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 

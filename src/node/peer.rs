@@ -49,19 +49,11 @@ fn client(endpoint: &str, region: &str) -> Client {
 
 /// A filter instead of a list of ids: what does not exist is then absent, and not an error for all.
 fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
-    Filter::builder()
-        .name(name)
-        .set_values(Some(values.into_iter().collect()))
-        .build()
+    Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }
 
 async fn add_subnets(client: &Client, found: &mut Surroundings, filter: Filter) -> Result<(), ApiError> {
-    let answer = client
-        .describe_subnets()
-        .filters(filter)
-        .send()
-        .await
-        .map_err(unreachable_peer)?;
+    let answer = client.describe_subnets().filters(filter).send().await.map_err(unreachable_peer)?;
     for subnet in answer.subnets() {
         let fact = SubnetFact {
             id: subnet.subnet_id().unwrap_or_default().to_owned(),
@@ -77,12 +69,7 @@ async fn add_subnets(client: &Client, found: &mut Surroundings, filter: Filter) 
 }
 
 async fn add_groups(client: &Client, found: &mut Surroundings, filter: Filter) -> Result<(), ApiError> {
-    let answer = client
-        .describe_security_groups()
-        .filters(filter)
-        .send()
-        .await
-        .map_err(unreachable_peer)?;
+    let answer = client.describe_security_groups().filters(filter).send().await.map_err(unreachable_peer)?;
     for group in answer.security_groups() {
         let fact = SecurityGroupFact {
             id: group.group_id().unwrap_or_default().to_owned(),
@@ -99,12 +86,7 @@ async fn add_groups(client: &Client, found: &mut Surroundings, filter: Filter) -
 fn unreachable_peer(error: impl std::error::Error) -> ApiError {
     // The outermost words say only that it failed; why stands in the sources.
     let sources = std::iter::successors(error.source(), |source| source.source());
-    let words: Vec<String> = std::iter::once(error.to_string())
-        .chain(sources.map(ToString::to_string))
-        .collect();
-    let message = format!(
-        "The EC2 that this local cloud was told to ask gave no answer: {}",
-        words.join(": ")
-    );
+    let words: Vec<String> = std::iter::once(error.to_string()).chain(sources.map(ToString::to_string)).collect();
+    let message = format!("The EC2 that this local cloud was told to ask gave no answer: {}", words.join(": "));
     ApiError::new("InternalFailure", message).with_status(500)
 }

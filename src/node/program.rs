@@ -64,9 +64,7 @@ impl ServeArgs {
     /// The folder for everything that lasts. `port` is the one that is listened on, so that several servers run side by
     /// side without a flag. `None` if neither an argument nor the environment says where.
     pub fn state_folder(&self, environment: &Environment, port: u16) -> Option<PathBuf> {
-        self.state_dir
-            .clone()
-            .or_else(|| default_state_folder(environment, port))
+        self.state_dir.clone().or_else(|| default_state_folder(environment, port))
     }
 }
 
@@ -91,11 +89,7 @@ pub fn main(
         Ok(cli) => cli,
         Err(error) => {
             let text = error.render();
-            let _ = if error.use_stderr() {
-                write!(err, "{text}")
-            } else {
-                write!(out, "{text}")
-            };
+            let _ = if error.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
@@ -139,9 +133,7 @@ mod tests {
 
     fn run(args: &[&str]) -> (u8, String, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let args = std::iter::once("shardform-node")
-            .chain(args.iter().copied())
-            .map(OsString::from);
+        let args = std::iter::once("shardform-node").chain(args.iter().copied()).map(OsString::from);
         let code = main(args, Environment::default(), &mut out, &mut err);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
@@ -165,27 +157,12 @@ mod tests {
 
     #[test]
     fn the_state_folder_is_named_by_the_port() {
-        let home = Environment {
-            home: Some("/home/ann".into()),
-            ..Environment::default()
-        };
-        assert_eq!(
-            default_state_folder(&home, 4510),
-            Some("/home/ann/.local/state/shardform/4510".into())
-        );
-        let both = Environment {
-            xdg_state_home: Some("/state".into()),
-            ..home.clone()
-        };
+        let home = Environment { home: Some("/home/ann".into()), ..Environment::default() };
+        assert_eq!(default_state_folder(&home, 4510), Some("/home/ann/.local/state/shardform/4510".into()));
+        let both = Environment { xdg_state_home: Some("/state".into()), ..home.clone() };
         assert_eq!(default_state_folder(&both, 4511), Some("/state/shardform/4511".into()));
-        let relative = Environment {
-            xdg_state_home: Some("state".into()),
-            ..home
-        };
-        assert_eq!(
-            default_state_folder(&relative, 1),
-            Some("/home/ann/.local/state/shardform/1".into())
-        );
+        let relative = Environment { xdg_state_home: Some("state".into()), ..home };
+        assert_eq!(default_state_folder(&relative, 1), Some("/home/ann/.local/state/shardform/1".into()));
         assert_eq!(default_state_folder(&Environment::default(), 1), None);
     }
 
@@ -194,10 +171,7 @@ mod tests {
         let (code, out, err) = run(&["--version"]);
         assert_eq!((code, out.as_str(), err.as_str()), (0, "shardform-node 0.1.0\n", ""));
         let (code, out, err) = run(&["serve", "--help"]);
-        assert!(
-            out.contains("--state-dir <FOLDER>") && out.contains("[default: 127.0.0.1:4510]"),
-            "{out}"
-        );
+        assert!(out.contains("--state-dir <FOLDER>") && out.contains("[default: 127.0.0.1:4510]"), "{out}");
         assert_eq!((code, err.as_str()), (0, ""));
     }
 
@@ -232,15 +206,8 @@ mod tests {
 
     #[test]
     fn an_unusable_folder_is_named() {
-        let (code, _, err) = run(&[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--engine",
-            "none",
-            "--state-dir",
-            "/dev/null/x",
-        ]);
+        let (code, _, err) =
+            run(&["serve", "--listen", "127.0.0.1:0", "--engine", "none", "--state-dir", "/dev/null/x"]);
         assert_eq!(code, 1);
         assert!(err.starts_with("error: can't make the folder /dev/null/x: "), "{err}");
     }

@@ -63,17 +63,11 @@ pub async fn serve(
         return Err(ServeError::Runtime(io::Error::other("no signals")));
     };
     let (listener, listen) = bind(arguments.listen).await?;
-    let folder = arguments
-        .state_folder(environment, listen.port())
-        .ok_or(ServeError::NoFolder)?;
+    let folder = arguments.state_folder(environment, listen.port()).ok_or(ServeError::NoFolder)?;
     let folder = Arc::new(StateFolder::open(&folder)?);
     let state: State = folder.load_state()?.unwrap_or_default();
     let log_path = folder.path().join("serve.log");
-    let log = Log::open(&log_path).map_err(|error| StoreError::Io {
-        verb: "write",
-        path: log_path,
-        error,
-    })?;
+    let log = Log::open(&log_path).map_err(|error| StoreError::Io { verb: "write", path: log_path, error })?;
     let engine = describe_engine(&arguments.engine, environment, err);
     if !listen.ip().is_loopback() {
         let warning = format!("warning: {listen} is reachable from elsewhere, and there is no authentication");
@@ -96,18 +90,9 @@ pub async fn serve(
             one_address: false,
             log: log.clone(),
         };
-        tokio::spawn(fleet::run(
-            options,
-            wanted_received,
-            report,
-            true_at_last(fleet_stopped),
-        ))
+        tokio::spawn(fleet::run(options, wanted_received, report, true_at_last(fleet_stopped)))
     });
-    let serving = Serving {
-        pid: std::process::id(),
-        listen,
-        started_at: timestamp(SystemTime::now()),
-    };
+    let serving = Serving { pid: std::process::id(), listen, started_at: timestamp(SystemTime::now()) };
     folder.announce(&serving)?;
     let health = health(&serving, &folder, &engine);
     let options = ServerOptions {
@@ -116,16 +101,7 @@ pub async fn serve(
         without_nodes,
         ..ServerOptions::default()
     };
-    let server = server::run(
-        listener,
-        options,
-        state,
-        wanted,
-        report_received,
-        saver,
-        health,
-        true_at_last(stopped),
-    );
+    let server = server::run(listener, options, state, wanted, report_received, saver, health, true_at_last(stopped));
     let _ = writeln!(out, "{}", ready_line(listen, &engine, &folder)).and_then(|()| out.flush());
     log.line(ready_line(listen, &engine, &folder));
 
@@ -134,10 +110,7 @@ pub async fn serve(
     if let Some(fleet) = fleet
         && tokio::time::timeout(FLEET_GRACE, fleet).await.is_err()
     {
-        let _ = writeln!(
-            err,
-            "warning: some nodes did not end in time; the next start takes them on"
-        );
+        let _ = writeln!(err, "warning: some nodes did not end in time; the next start takes them on");
     }
     // The server is gone, and with it the states' sender: what is left is saved, and the task ends.
     let saved = tokio::time::timeout(SERVER_GRACE, saving).await;
@@ -155,9 +128,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
         }
         _ => ServeError::Address(address, error),
     })?;
-    let listen = listener
-        .local_addr()
-        .map_err(|error| ServeError::Address(address, error))?;
+    let listen = listener.local_addr().map_err(|error| ServeError::Address(address, error))?;
     Ok((listener, listen))
 }
 

@@ -48,12 +48,7 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self {
-            latency: Duration::ZERO,
-            ec2_endpoint: None,
-            time_scale: 1.0,
-            without_nodes: false,
-        }
+        Self { latency: Duration::ZERO, ec2_endpoint: None, time_scale: 1.0, without_nodes: false }
     }
 }
 
@@ -97,10 +92,7 @@ struct Control {
 ///
 /// # Errors
 /// When the listener can't accept any more.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one argument for each neighbour; a struct would only rename them"
-)]
+#[expect(clippy::too_many_arguments, reason = "one argument for each neighbour; a struct would only rename them")]
 pub async fn run(
     listener: TcpListener,
     options: ServerOptions,
@@ -114,11 +106,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         timing: options.timing(),
         options,
-        control: Mutex::new(Control {
-            state: initial,
-            calls: BTreeMap::new(),
-            request_count: 0,
-        }),
+        control: Mutex::new(Control { state: initial, calls: BTreeMap::new(), request_count: 0 }),
         wanted_tx,
         report_rx,
         saver,
@@ -154,9 +142,7 @@ fn is_passing(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
-        || error
-            .raw_os_error()
-            .is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
+        || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stop_rx: watch::Receiver<bool>) {
@@ -211,10 +197,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
 fn response(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static(answer.content_type),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(answer.content_type));
     if let Ok(id) = header::HeaderValue::from_str(&answer.request_id) {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
@@ -251,22 +234,12 @@ impl Shared {
             Err(refusal) => return call.refuse(&refusal, request_id),
         };
         let mut control = self.control.lock().await;
-        let name = if call.is_known() {
-            call.counted_name()
-        } else {
-            format!("{}:unknown", call.service.as_str())
-        };
+        let name = if call.is_known() { call.counted_name() } else { format!("{}:unknown", call.service.as_str()) };
         *control.calls.entry(name).or_default() += 1;
         let now_ms = now_ms();
         // What is due by now is seen by this call, however late the timer is.
         let ticked = control.state.tick(now_ms, &self.report_rx.borrow());
-        let outcome = call.run(
-            &mut control.state,
-            now_ms,
-            self.timing,
-            surroundings.as_ref(),
-            request_id,
-        );
+        let outcome = call.run(&mut control.state, now_ms, self.timing, surroundings.as_ref(), request_id);
         if ticked || outcome.wrote {
             self.publish(&control);
         }
@@ -275,12 +248,8 @@ impl Shared {
 
     /// What the other EC2 says of the subnets and security groups that a call names, if there is one and it matters.
     async fn ask_peer(&self, call: &ApiCall) -> Result<Option<Surroundings>, ApiError> {
-        const NAMES_NETWORK: &[&str] = &[
-            "CreateCacheSubnetGroup",
-            "ModifyCacheSubnetGroup",
-            "CreateReplicationGroup",
-            "ModifyReplicationGroup",
-        ];
+        const NAMES_NETWORK: &[&str] =
+            &["CreateCacheSubnetGroup", "ModifyCacheSubnetGroup", "CreateReplicationGroup", "ModifyReplicationGroup"];
         let Some(endpoint) = &self.options.ec2_endpoint else {
             return Ok(None);
         };
@@ -289,9 +258,7 @@ impl Shared {
         }
         let subnet_ids = call.parameters.strings("SubnetIds");
         let group_ids = call.parameters.strings("SecurityGroupIds");
-        peer::look_up(endpoint, &call.region, &subnet_ids, &group_ids)
-            .await
-            .map(Some)
+        peer::look_up(endpoint, &call.region, &subnet_ids, &group_ids).await.map(Some)
     }
 
     /// Hands the state to the fleet, the store and the timer.
@@ -368,24 +335,8 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let extra: ExtraHealth = Arc::new(|| json!({ "nodes": 6 }));
         let shutdown = async { stopped.await.unwrap_or_default() };
-        let server = run(
-            listener,
-            options,
-            State::new(3),
-            wanted_tx,
-            report_rx,
-            saver_tx,
-            extra,
-            shutdown,
-        );
-        Running {
-            address,
-            saver,
-            wanted,
-            report,
-            stop,
-            server: tokio::spawn(server),
-        }
+        let server = run(listener, options, State::new(3), wanted_tx, report_rx, saver_tx, extra, shutdown);
+        Running { address, saver, wanted, report, stop, server: tokio::spawn(server) }
     }
 
     /// Sends requests over one connection and gives the status and the body of each answer.
@@ -405,15 +356,8 @@ mod tests {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let head = head.to_ascii_lowercase();
-                let length: usize = head
-                    .split("content-length: ")
-                    .nth(1)
-                    .unwrap()
-                    .lines()
-                    .next()
-                    .unwrap()
-                    .parse()
-                    .unwrap();
+                let length: usize =
+                    head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
                 if body.len() >= length {
                     return (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned());
                 }
@@ -426,10 +370,7 @@ mod tests {
     }
 
     fn post(headers: &str, body: &str) -> String {
-        format!(
-            "POST / HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
+        format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
     }
 
     fn create() -> String {
@@ -440,20 +381,10 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_carries_many_calls_and_each_is_counted() {
-        let running = start(ServerOptions {
-            without_nodes: true,
-            ..ServerOptions::default()
-        })
-        .await;
+        let running = start(ServerOptions { without_nodes: true, ..ServerOptions::default() }).await;
         let call = post("", "Action=DescribeVpcs&Version=2016-11-15");
         let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let requests = [
-            call.clone(),
-            call,
-            get("/_shardform/calls"),
-            get("/_shardform/health"),
-            get("/_shardform/x"),
-        ];
+        let requests = [call.clone(), call, get("/_shardform/calls"), get("/_shardform/health"), get("/_shardform/x")];
         let answers = exchange(running.address, &requests).await;
         assert!(answers[0].1.contains("<isDefault>true</isDefault>"));
         assert_eq!(answers[2].1, r#"{"calls":{"ec2:DescribeVpcs":2}}"#);
@@ -493,26 +424,16 @@ mod tests {
         running.saver.changed().await.unwrap();
         let describe = post("", "Action=DescribeReplicationGroups&Version=2015-02-02");
         let answer = exchange(running.address, &[describe]).await.remove(0).1;
-        assert!(
-            answer.contains("<Status>available</Status>") && answer.contains("<Port>7000</Port>"),
-            "{answer}"
-        );
+        assert!(answer.contains("<Status>available</Status>") && answer.contains("<Port>7000</Port>"), "{answer}");
     }
 
     #[tokio::test]
     async fn the_clock_moves_a_group_without_nodes_and_the_store_hears_of_it() {
-        let options = ServerOptions {
-            without_nodes: true,
-            time_scale: 0.02,
-            ..ServerOptions::default()
-        };
+        let options = ServerOptions { without_nodes: true, time_scale: 0.02, ..ServerOptions::default() };
         let mut running = start(options).await;
         exchange(running.address, &[create()]).await;
         let is_settled = |state: &Arc<State>| state.next_due().is_none() && !state.regions.is_empty();
-        tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled))
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled)).await.unwrap().unwrap();
         assert!(running.wanted.borrow().clusters.is_empty());
     }
 }

@@ -70,33 +70,16 @@ pub struct StateFolder {
 impl StateFolder {
     /// Makes the folder if need be, and locks it.
     pub fn open(path: &Path) -> Result<StateFolder, StoreError> {
-        let failed = |verb| {
-            move |error| StoreError::Io {
-                verb,
-                path: path.to_owned(),
-                error,
-            }
-        };
+        let failed = |verb| move |error| StoreError::Io { verb, path: path.to_owned(), error };
         std::fs::create_dir_all(path).map_err(failed("make the folder"))?;
         // One name for the folder, whatever links lead there: processes are known by their working directory.
         let path = path.canonicalize().map_err(failed("open the folder"))?;
         let lock = File::create(path.join(LOCK));
-        let lock = lock.map_err(|error| StoreError::Io {
-            verb: "write to",
-            path: path.clone(),
-            error,
-        })?;
+        let lock = lock.map_err(|error| StoreError::Io { verb: "write to", path: path.clone(), error })?;
         match lock.try_lock() {
             Ok(()) => Ok(StateFolder { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Taken {
-                by: serving(&path),
-                folder: path,
-            }),
-            Err(TryLockError::Error(error)) => Err(StoreError::Io {
-                verb: "lock",
-                path: path.join(LOCK),
-                error,
-            }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Taken { by: serving(&path), folder: path }),
+            Err(TryLockError::Error(error)) => Err(StoreError::Io { verb: "lock", path: path.join(LOCK), error }),
         }
     }
 
@@ -142,17 +125,10 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
     match std::fs::read(path) {
         Ok(bytes) => {
             let value = serde_json::from_slice(&bytes);
-            value.map(Some).map_err(|error| StoreError::Torn {
-                path: path.to_owned(),
-                error,
-            })
+            value.map(Some).map_err(|error| StoreError::Torn { path: path.to_owned(), error })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::Io {
-            verb: "read",
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => Err(StoreError::Io { verb: "read", path: path.to_owned(), error }),
     }
 }
 
@@ -168,11 +144,7 @@ pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
         std::fs::rename(&new, path)?;
         File::open(folder)?.sync_all()
     };
-    write().map_err(|error| StoreError::Io {
-        verb: "write",
-        path: path.to_owned(),
-        error,
-    })
+    write().map_err(|error| StoreError::Io { verb: "write", path: path.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -216,18 +188,9 @@ mod tests {
         let folder = StateFolder::open(test.path()).unwrap();
         assert!(is_locked(test.path()));
         let listen = SocketAddr::from(([127, 0, 0, 1], 4510));
-        folder
-            .announce(&Serving {
-                pid: 42,
-                listen,
-                started_at: "now".to_owned(),
-            })
-            .unwrap();
+        folder.announce(&Serving { pid: 42, listen, started_at: "now".to_owned() }).unwrap();
         let error = StateFolder::open(test.path()).unwrap_err().to_string();
-        assert!(
-            error.starts_with("another server (process 42, at http://127.0.0.1:4510) works in "),
-            "{error}"
-        );
+        assert!(error.starts_with("another server (process 42, at http://127.0.0.1:4510) works in "), "{error}");
         folder.withdraw();
         assert_eq!(serving(test.path()), None);
         drop(folder);
@@ -241,9 +204,6 @@ mod tests {
         let file = test.path().join("file");
         std::fs::write(&file, "").unwrap();
         let error = StateFolder::open(&file.join("below")).unwrap_err().to_string();
-        assert!(
-            error.starts_with("can't make the folder ") && error.contains("file/below"),
-            "{error}"
-        );
+        assert!(error.starts_with("can't make the folder ") && error.contains("file/below"), "{error}");
     }
 }

@@ -14,10 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("observed", &["resource", "spec"]),
     ("call", &["resource", "spec", "observed"]),
     ("desired", &["resource", "spec", "observed", "call", "engine_version"]),
-    (
-        "diff",
-        &["resource", "spec", "observed", "call", "engine_version", "desired"],
-    ),
+    ("diff", &["resource", "spec", "observed", "call", "engine_version", "desired"]),
     ("steps", &["resource", "call", "diff"]),
     ("event", &["resource", "steps"]),
     ("cloud", &["resource", "observed", "call"]),
@@ -25,12 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cluster", &["observed"]),
     ("keys", &[]),
     ("secret", &[]),
-    (
-        "aws",
-        &[
-            "resource", "spec", "observed", "call", "diff", "cloud", "keys", "secret",
-        ],
-    ),
+    ("aws", &["resource", "spec", "observed", "call", "diff", "cloud", "keys", "secret"]),
     ("node", &[]),
 ];
 
@@ -84,10 +76,7 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-            let code: Vec<&str> = code
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"))
-                .collect();
+            let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             let name = path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
             if !name.contains("/tests") {
                 found.insert(name, code.join("\n"));
@@ -103,15 +92,8 @@ fn module(file: &str) -> &str {
 
 /// The modules of ours that a text names after `prefix`, such as `crate::`.
 fn named<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
-    let word = |rest: &'a str| {
-        rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .next()
-            .unwrap_or_default()
-    };
-    let mut names: Vec<&str> = text
-        .match_indices(prefix)
-        .map(|(at, _)| word(&text[at + prefix.len()..]))
-        .collect();
+    let word = |rest: &'a str| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+    let mut names: Vec<&str> = text.match_indices(prefix).map(|(at, _)| word(&text[at + prefix.len()..])).collect();
     names.retain(|name| !name.is_empty());
     names
 }
@@ -143,18 +125,12 @@ fn every_rule_is_about_a_module_that_there_is() {
     let modules: Vec<String> = files(&source()).keys().map(|file| module(file).to_owned()).collect();
     for (name, may) in MAY_NAME {
         for name in std::iter::once(name).chain(*may) {
-            assert!(
-                modules.iter().any(|module| module == name),
-                "there is no module `{name}`"
-            );
+            assert!(modules.iter().any(|module| module == name), "there is no module `{name}`");
         }
     }
     for place in PURE {
         let path = source().join(place);
-        assert!(
-            path.exists() || path.with_extension("rs").exists(),
-            "there is no {place}"
-        );
+        assert!(path.exists() || path.with_extension("rs").exists(), "there is no {place}");
     }
 }
 
@@ -176,14 +152,9 @@ fn the_core_does_no_input_or_output() {
 #[test]
 fn only_the_aws_edge_names_the_sdk() {
     for (file, text) in files(&source()) {
-        let sdk = ["aws_sdk_", "aws_config", "aws_smithy"]
-            .iter()
-            .any(|word| text.contains(word));
+        let sdk = ["aws_sdk_", "aws_config", "aws_smithy"].iter().any(|word| text.contains(word));
         // The local cloud asks a peer's EC2 for subnets and security groups, in a file of its own.
-        assert!(
-            !sdk || file.starts_with("aws/") || file == "node/peer.rs",
-            "{file} names the SDK"
-        );
+        assert!(!sdk || file.starts_with("aws/") || file == "node/peer.rs", "{file} names the SDK");
     }
 }
 
@@ -191,22 +162,13 @@ fn only_the_aws_edge_names_the_sdk() {
 fn the_two_sides_meet_only_on_the_wire() {
     for (file, text) in files(&source()) {
         let node_side = file.starts_with("node/") || file.starts_with("bin/shardform-node/");
-        let names: Vec<&str> = named(&text, "crate::")
-            .into_iter()
-            .chain(named(&text, "shardform::"))
-            .collect();
+        let names: Vec<&str> = named(&text, "crate::").into_iter().chain(named(&text, "shardform::")).collect();
         for name in names {
             if node_side {
-                assert!(
-                    ["node", "engine"].contains(&name) || file.starts_with("bin/"),
-                    "{file} names {name}"
-                );
+                assert!(["node", "engine"].contains(&name) || file.starts_with("bin/"), "{file} names {name}");
             } else if name == "node" {
                 // The one executable can play both parts; that is where it is decided which.
-                assert_eq!(
-                    file, "bin/shardform/commands/node.rs",
-                    "{file} names the local cloud's side"
-                );
+                assert_eq!(file, "bin/shardform/commands/node.rs", "{file} names the local cloud's side");
             }
         }
     }
@@ -215,9 +177,7 @@ fn the_two_sides_meet_only_on_the_wire() {
 #[test]
 fn the_environment_is_read_in_one_place_of_each_program() {
     for (file, text) in files(&source()) {
-        let reads = ["env::var", "env::vars", "env::args", "env::home_dir"]
-            .iter()
-            .any(|word| text.contains(word));
+        let reads = ["env::var", "env::vars", "env::args", "env::home_dir"].iter().any(|word| text.contains(word));
         assert!(!reads || file.starts_with("bin/"), "{file} reads the environment");
     }
 }

@@ -266,9 +266,11 @@ fn a_plan_takes_two_round_trips_and_a_group_is_asked_for_after_five() {
     let (took, _) = time(&["plan", "day19.yaml"]);
     assert!(took < 3 * second, "{took:?}");
     let (_, ran) = time(&["apply", "day19.yaml", "--yes", "--json"]);
-    let create = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|event| {
-        event["event"] == "started" && event["operation"] == "elasticache:CreateReplicationGroup"
-    });
+    let create = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|event| event["event"] == "started" && event["operation"] == "elasticache:CreateReplicationGroup");
     let at = Duration::from_millis(create.unwrap()["at_ms"].as_u64().unwrap());
     // Two round trips to look again, then two at most, then the call itself.
     assert!(at < 3 * second, "{at:?}");
@@ -288,7 +290,9 @@ fn a_token_is_never_shown() {
     assert_eq!(missing.status, 1);
     assert!(missing.stderr.contains("REDIS_AUTH_TOKEN"), "{}", missing.stderr);
     let secret = "correct-horse-battery-staple";
-    for arguments in [&["plan", "day19.yaml", "-v"][..], &["plan", "day19.yaml", "--json"], &["apply", "day19.yaml", "--yes"]] {
+    for arguments in
+        [&["plan", "day19.yaml", "-v"][..], &["plan", "day19.yaml", "--json"], &["apply", "day19.yaml", "--yes"]]
+    {
         let output = sandbox.shardform(arguments).env("REDIS_AUTH_TOKEN", secret).output().unwrap();
         let ran = sandbox.ran(output);
         assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{}{}", ran.stdout, ran.stderr);

@@ -42,10 +42,7 @@ async fn everything_runs_as_early_as_it_can() {
         })
     };
     let host = done("instance.client").unwrap();
-    assert!(
-        host >= INSTANCE_TAKES && host < INSTANCE_TAKES + Duration::from_secs(5),
-        "{host:?}"
-    );
+    assert!(host >= INSTANCE_TAKES && host < INSTANCE_TAKES + Duration::from_secs(5), "{host:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,24 +52,12 @@ async fn a_failure_stops_what_depends_on_it_and_not_the_rest() {
     let (outcome, events) = run(&cloud).await;
     let addresses =
         |steps: Vec<&shardform::steps::Step>| steps.iter().map(|step| step.address.as_str()).collect::<Vec<_>>();
-    assert_eq!(
-        addresses(outcome.failed.iter().map(|(step, _)| step).collect()),
-        ["subnet_group.cluster"]
-    );
-    assert_eq!(
-        addresses(outcome.skipped.iter().map(|(step, _)| step).collect()),
-        ["replication_group.cluster"]
-    );
+    assert_eq!(addresses(outcome.failed.iter().map(|(step, _)| step).collect()), ["subnet_group.cluster"]);
+    assert_eq!(addresses(outcome.skipped.iter().map(|(step, _)| step).collect()), ["replication_group.cluster"]);
     assert_eq!(outcome.skipped[0].1.as_str(), "subnet_group.cluster");
-    assert_eq!(
-        outcome.done.len(),
-        6,
-        "the client's side and the cluster's group are whole"
-    );
+    assert_eq!(outcome.done.len(), 6, "the client's side and the cluster's group are whole");
     assert!(
-        events
-            .iter()
-            .any(|event| matches!(event, Event::Failed { error, .. } if error.contains("the test said so")))
+        events.iter().any(|event| matches!(event, Event::Failed { error, .. } if error.contains("the test said so")))
     );
 }
 
@@ -82,16 +67,9 @@ async fn not_now_is_tried_again() {
     cloud.busy("elasticache:CreateReplicationGroup", 5);
     let (outcome, events) = run(&cloud).await;
     assert!(outcome.is_complete());
-    let tries = cloud
-        .log()
-        .iter()
-        .filter(|(_, call)| *call == "elasticache:CreateReplicationGroup")
-        .count();
+    let tries = cloud.log().iter().filter(|(_, call)| *call == "elasticache:CreateReplicationGroup").count();
     assert_eq!(tries, 6);
-    let told = events
-        .iter()
-        .filter(|event| matches!(event, Event::Busy { .. }))
-        .count();
+    let told = events.iter().filter(|event| matches!(event, Event::Busy { .. })).count();
     assert_eq!(told, 1, "the same words are told once");
 }
 
@@ -113,11 +91,8 @@ async fn an_interruption_leaves_the_waiting_and_begins_nothing_new() {
         () = interrupt => unreachable!("it never ends"),
     };
     assert!(began.elapsed() < Duration::from_secs(101), "{:?}", began.elapsed());
-    let left: Vec<(&str, &str)> = outcome
-        .left
-        .iter()
-        .map(|(step, status)| (step.address.as_str(), status.as_str()))
-        .collect();
+    let left: Vec<(&str, &str)> =
+        outcome.left.iter().map(|(step, status)| (step.address.as_str(), status.as_str())).collect();
     assert!(left.contains(&("replication_group.cluster", "deleting")), "{left:?}");
     assert!(outcome.failed.is_empty() && !outcome.is_complete());
     // Going on later finds the group on its way, and ends with nothing left.

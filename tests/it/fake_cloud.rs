@@ -53,27 +53,16 @@ pub fn surroundings() -> Surroundings {
         named_groups: Vec::new(),
         key_exists: None,
         engine_versions: Some(
-            [
-                ("7.1.0", "redis7"),
-                ("7.0.7", "redis7"),
-                ("6.2.6", "redis6.x"),
-                ("8.0.1", "valkey8"),
-            ]
-            .map(|(version, family)| EngineVersion {
-                version: version.to_owned(),
-                family: family.to_owned(),
-            })
-            .to_vec(),
+            [("7.1.0", "redis7"), ("7.0.7", "redis7"), ("6.2.6", "redis6.x"), ("8.0.1", "valkey8")]
+                .map(|(version, family)| EngineVersion { version: version.to_owned(), family: family.to_owned() })
+                .to_vec(),
         ),
     }
 }
 
 impl FakeCloud {
     pub fn new(stack: &str) -> Self {
-        let observed = Observed {
-            surroundings: surroundings(),
-            live: Live::default(),
-        };
+        let observed = Observed { surroundings: surroundings(), live: Live::default() };
         FakeCloud {
             state: Mutex::new(State {
                 observed,
@@ -118,13 +107,7 @@ impl FakeCloud {
 
     /// The operations so far, with the second in which each came in.
     pub fn log(&self) -> Vec<(u64, &'static str)> {
-        self.state
-            .lock()
-            .unwrap()
-            .log
-            .iter()
-            .map(|(at, operation)| (at.as_secs(), *operation))
-            .collect()
+        self.state.lock().unwrap().log.iter().map(|(at, operation)| (at.as_secs(), *operation)).collect()
     }
 }
 
@@ -148,13 +131,7 @@ impl Cloud for FakeCloud {
             *left -= 1;
             let message = "in use".to_owned();
             let operation = operation.to_owned();
-            return Err(CloudError {
-                kind: ErrorKind::Busy,
-                operation,
-                code: "InUse".to_owned(),
-                message,
-                hint: None,
-            });
+            return Err(CloudError { kind: ErrorKind::Busy, operation, code: "InUse".to_owned(), message, hint: None });
         }
         let id = state.apply(call, ids);
         Ok(Accepted { id })
@@ -190,10 +167,7 @@ impl Cloud for FakeCloud {
 fn resolve(group: &GroupRef, ids: &Ids) -> String {
     match group {
         GroupRef::Known(id) => id.clone(),
-        GroupRef::Of(address) => ids
-            .get(address)
-            .cloned()
-            .unwrap_or_else(|| panic!("{address} is not known yet")),
+        GroupRef::Of(address) => ids.get(address).cloned().unwrap_or_else(|| panic!("{address} is not known yet")),
     }
 }
 
@@ -204,12 +178,7 @@ fn live_rule(rule: &Rule, ids: &Ids) -> LiveRule {
         Source::Group(group) => LiveSource::Group(resolve(group, ids)),
     };
     let port = Some(i32::from(rule.port));
-    LiveRule {
-        protocol: "tcp".to_owned(),
-        from_port: port,
-        to_port: port,
-        source,
-    }
+    LiveRule { protocol: "tcp".to_owned(), from_port: port, to_port: port, source }
 }
 
 impl State {
@@ -225,11 +194,7 @@ impl State {
         }
         if self.settled_at.is_some_and(|at| at <= now) {
             self.settled_at = None;
-            if live
-                .replication_group
-                .as_ref()
-                .is_some_and(|group| group.status == "deleting")
-            {
+            if live.replication_group.as_ref().is_some_and(|group| group.status == "deleting") {
                 live.replication_group = None;
             } else if let Some(group) = &mut live.replication_group {
                 group.status = "available".to_owned();
@@ -242,12 +207,7 @@ impl State {
 
     fn group(&mut self) -> &mut LiveReplicationGroup {
         self.settled_at = Some(Instant::now() + GROUP_TAKES);
-        let group = self
-            .observed
-            .live
-            .replication_group
-            .as_mut()
-            .expect("the replication group is there");
+        let group = self.observed.live.replication_group.as_mut().expect("the replication group is there");
         assert!(group.is_settled(), "a change while the group is {}", group.status);
         group.status = "modifying".to_owned();
         group
@@ -274,12 +234,8 @@ impl State {
                 let id = format!("key-{fresh}");
                 let ownership = Ownership::Ours;
                 let tags = key.tags.clone();
-                self.observed.live.key_pair = Some(LiveKeyPair {
-                    ownership,
-                    id: id.clone(),
-                    public_key: Some(public_key),
-                    tags,
-                });
+                self.observed.live.key_pair =
+                    Some(LiveKeyPair { ownership, id: id.clone(), public_key: Some(public_key), tags });
                 return Some(id);
             }
             Call::DeleteKeyPair { .. } => self.observed.live.key_pair = None,
@@ -341,18 +297,10 @@ impl State {
                 });
             }
             Call::ModifySubnetGroup(_, ids) => {
-                self.observed
-                    .live
-                    .subnet_group
-                    .as_mut()
-                    .expect("it is there")
-                    .subnet_ids = ids.clone();
+                self.observed.live.subnet_group.as_mut().expect("it is there").subnet_ids = ids.clone();
             }
             Call::DeleteSubnetGroup(_) => {
-                assert!(
-                    self.observed.live.replication_group.is_none(),
-                    "the subnet group is in use"
-                );
+                assert!(self.observed.live.replication_group.is_none(), "the subnet group is in use");
                 self.observed.live.subnet_group = None;
             }
             Call::CreateParameterGroup(group) => self.observed.live.parameter_groups.push(LiveParameterGroup {
@@ -371,10 +319,7 @@ impl State {
             Call::DeleteParameterGroup(name) => {
                 let group = self.observed.live.replication_group.as_ref();
                 let used = group.is_some_and(|group| {
-                    group
-                        .members
-                        .iter()
-                        .any(|member| member.parameter_group.as_ref() == Some(name))
+                    group.members.iter().any(|member| member.parameter_group.as_ref() == Some(name))
                 });
                 assert!(!used, "the parameter group {name} is in use");
                 self.observed.live.parameter_groups.retain(|group| group.name != *name);
@@ -384,18 +329,10 @@ impl State {
             Call::IncreaseReplicaCount(_, counts) | Call::DecreaseReplicaCount(_, counts) => {
                 let group = self.group();
                 for count in counts {
-                    let found = group
-                        .node_groups
-                        .iter_mut()
-                        .find(|found| found.id == count.node_group_id);
+                    let found = group.node_groups.iter_mut().find(|found| found.id == count.node_group_id);
                     let found = found.expect("the shard is there");
                     let zones = if count.zones.is_empty() {
-                        found
-                            .zones
-                            .values()
-                            .take(count.replicas as usize + 1)
-                            .cloned()
-                            .collect()
+                        found.zones.values().take(count.replicas as usize + 1).cloned().collect()
                     } else {
                         assert_eq!(count.zones.len(), count.replicas as usize + 1, "a zone for every node");
                         count.zones.clone()
@@ -431,10 +368,7 @@ impl State {
 
     fn parameters(&mut self, name: &str) -> &mut BTreeMap<String, String> {
         let groups = &mut self.observed.live.parameter_groups;
-        let group = groups
-            .iter_mut()
-            .find(|group| group.name == name)
-            .expect("the parameter group is there");
+        let group = groups.iter_mut().find(|group| group.name == name).expect("the parameter group is there");
         group.parameters.get_or_insert_default()
     }
 
@@ -442,26 +376,12 @@ impl State {
         let live = &mut self.observed.live;
         let named = |group: &Option<LiveSecurityGroup>| {
             let group = group.as_ref().filter(|group| group.id != id);
-            group.is_some_and(|group| {
-                group
-                    .ingress
-                    .iter()
-                    .any(|rule| rule.source == LiveSource::Group(id.to_owned()))
-            })
+            group.is_some_and(|group| group.ingress.iter().any(|rule| rule.source == LiveSource::Group(id.to_owned())))
         };
-        assert!(
-            !named(&live.client_group) && !named(&live.cluster_group),
-            "{id} is named by a rule"
-        );
-        assert!(
-            live.instances.iter().all(|instance| !instance.group_ids.contains(id)),
-            "{id} is a host's"
-        );
+        assert!(!named(&live.client_group) && !named(&live.cluster_group), "{id} is named by a rule");
+        assert!(live.instances.iter().all(|instance| !instance.group_ids.contains(id)), "{id} is a host's");
         let nodes = live.replication_group.iter().flat_map(|group| &group.members);
-        assert!(
-            nodes.into_iter().all(|member| !member.group_ids.contains(id)),
-            "{id} is the nodes'"
-        );
+        assert!(nodes.into_iter().all(|member| !member.group_ids.contains(id)), "{id} is the nodes'");
         for group in [&mut live.client_group, &mut live.cluster_group] {
             if group.as_ref().is_some_and(|group| group.id == id) {
                 *group = None;
@@ -487,14 +407,8 @@ impl State {
             }
             TagTarget::ElastiCache(arn) => {
                 let subnet = live.subnet_group.as_mut().map(|group| (&group.arn, &mut group.tags));
-                let parameters = live
-                    .parameter_groups
-                    .iter_mut()
-                    .map(|group| (&group.arn, &mut group.tags));
-                let group = live
-                    .replication_group
-                    .as_mut()
-                    .map(|group| (&group.arn, &mut group.tags));
+                let parameters = live.parameter_groups.iter_mut().map(|group| (&group.arn, &mut group.tags));
+                let group = live.replication_group.as_mut().map(|group| (&group.arn, &mut group.tags));
                 for (own, live_tags) in subnet.into_iter().chain(parameters).chain(group) {
                     if own.as_ref() == Some(arn) {
                         live_tags.get_or_insert_default().extend(tags.clone());
@@ -505,18 +419,12 @@ impl State {
     }
 
     fn create_group(&mut self, group: &ReplicationGroup, ids: &Ids) {
-        assert!(
-            self.observed.live.subnet_group.is_some(),
-            "the subnet group is there first"
-        );
+        assert!(self.observed.live.subnet_group.is_some(), "the subnet group is there first");
         let names = &self.names;
         assert_eq!(group.subnet_group, names.subnet_group());
         if group.own_parameter_group {
             let made = &self.observed.live.parameter_groups;
-            let found = made
-                .iter()
-                .find(|made| made.name == group.parameter_group)
-                .expect("made first");
+            let found = made.iter().find(|made| made.name == group.parameter_group).expect("made first");
             assert!(!found.parameters.as_ref().unwrap().is_empty(), "with its parameters");
         }
         self.settled_at = Some(Instant::now() + GROUP_TAKES);
@@ -534,15 +442,8 @@ impl State {
             node_type: Some(group.node_type.clone()),
             cluster_enabled: Some(true),
             multi_az: Some(group.multi_az),
-            endpoint: Some(Endpoint {
-                address: "clustercfg.example".to_owned(),
-                port: group.port,
-            }),
-            node_groups: group
-                .shards
-                .iter()
-                .map(|shard| node_group(&shard.id, &zones(shard)))
-                .collect(),
+            endpoint: Some(Endpoint { address: "clustercfg.example".to_owned(), port: group.port }),
+            node_groups: group.shards.iter().map(|shard| node_group(&shard.id, &zones(shard))).collect(),
             member_ids: Vec::new(),
             members: Vec::new(),
             snapshot_retention_days: Some(group.snapshot_retention_days),
@@ -568,10 +469,7 @@ impl State {
             subnet_group: Some(group.subnet_group.clone()),
             parameter_group: Some(group.parameter_group.clone()),
             parameter_status: Some("in-sync".to_owned()),
-            maintenance_window: group
-                .maintenance_window
-                .clone()
-                .or(Some("sun:05:00-sun:06:00".to_owned())),
+            maintenance_window: group.maintenance_window.clone().or(Some("sun:05:00-sun:06:00".to_owned())),
             notification_topic_arn: group.notification_topic_arn.clone(),
             endpoint: None,
         };
@@ -587,14 +485,7 @@ impl State {
         macro_rules! set {
             ($($field:ident),*) => { $(if modify.$field.is_some() { group.$field = modify.$field.clone(); })* };
         }
-        set!(
-            description,
-            multi_az,
-            snapshot_retention_days,
-            snapshot_window,
-            engine,
-            node_type
-        );
+        set!(description, multi_az, snapshot_retention_days, snapshot_window, engine, node_type);
         set!(auto_minor_version_upgrade);
         if let Some(mode) = modify.transit_encryption {
             group.transit_encryption = Some(mode.to_owned());
@@ -636,36 +527,16 @@ impl State {
 }
 
 fn node_group(id: &str, zones: &[String]) -> LiveNodeGroup {
-    LiveNodeGroup {
-        id: id.to_owned(),
-        status: "creating".to_owned(),
-        slots: None,
-        zones: member_zones(zones, id),
-    }
+    LiveNodeGroup { id: id.to_owned(), status: "creating".to_owned(), slots: None, zones: member_zones(zones, id) }
 }
 
 fn member_zones(zones: &[String], shard: &str) -> BTreeMap<String, String> {
-    zones
-        .iter()
-        .enumerate()
-        .map(|(node, zone)| (format!("day19-{shard}-{:03}", node + 1), zone.clone()))
-        .collect()
+    zones.iter().enumerate().map(|(node, zone)| (format!("day19-{shard}-{:03}", node + 1), zone.clone())).collect()
 }
 
 /// One member for each node, all like the first.
 fn remember_members(group: &mut LiveReplicationGroup) {
-    group.member_ids = group
-        .node_groups
-        .iter()
-        .flat_map(|found| found.zones.keys().cloned())
-        .collect();
+    group.member_ids = group.node_groups.iter().flat_map(|found| found.zones.keys().cloned()).collect();
     let first = group.members[0].clone();
-    group.members = group
-        .member_ids
-        .iter()
-        .map(|id| LiveMember {
-            id: id.clone(),
-            ..first.clone()
-        })
-        .collect();
+    group.members = group.member_ids.iter().map(|id| LiveMember { id: id.clone(), ..first.clone() }).collect();
 }

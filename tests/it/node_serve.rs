@@ -11,28 +11,15 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path, args: &[&str]) -> Server {
-        let mut child = command(folder)
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(folder).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut ready)
-            .unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
         Server { child, ready }
     }
 
     /// Status code and what it wrote to the error stream.
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        assert!(
-            Command::new("kill")
-                .args([signal, &self.child.id().to_string()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
         let code = self.child.wait().unwrap().code();
         let mut err = String::new();
         self.child.stderr.as_mut().unwrap().read_to_string(&mut err).unwrap();
@@ -49,9 +36,7 @@ impl Drop for Server {
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shardform-node"));
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--engine", "none", "--state-dir"])
-        .arg(folder);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--engine", "none", "--state-dir"]).arg(folder);
     command
 }
 
@@ -82,21 +67,12 @@ fn it_says_where_it_listens_and_ends_in_order() {
         let folder = Folder::new(signal);
         let server = Server::start(&folder.0, &[]);
         let state = folder.0.display();
-        let rest = server
-            .ready
-            .strip_prefix("shardform-node 0.1.0 listening on http://127.0.0.1:")
-            .unwrap();
+        let rest = server.ready.strip_prefix("shardform-node 0.1.0 listening on http://127.0.0.1:").unwrap();
         let (port, rest) = rest.split_once(' ').unwrap();
         assert_eq!(rest, format!("(engine none, state {state})\n"));
         let serving = std::fs::read_to_string(folder.0.join("serve.json")).unwrap();
-        assert!(
-            serving.contains(&format!("\"listen\": \"127.0.0.1:{port}\"")),
-            "{serving}"
-        );
-        assert!(
-            serving.contains(&format!("\"pid\": {}", server.child.id())),
-            "{serving}"
-        );
+        assert!(serving.contains(&format!("\"listen\": \"127.0.0.1:{port}\"")), "{serving}");
+        assert!(serving.contains(&format!("\"pid\": {}", server.child.id())), "{serving}");
         assert_eq!(server.end(signal), (Some(0), String::new()));
         assert!(!folder.0.join("serve.json").exists());
         assert!(folder.0.join("state.json").exists());
@@ -109,17 +85,8 @@ fn a_second_server_on_the_folder_is_refused() {
     let first = Server::start(&folder.0, &[]);
     let (code, out, err) = text(command(&folder.0).output().unwrap());
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(
-        err.starts_with(&format!(
-            "error: another server (process {}, at http://",
-            first.child.id()
-        )),
-        "{err}"
-    );
-    assert!(
-        err.ends_with("stop it, or choose another folder with --state-dir\n"),
-        "{err}"
-    );
+    assert!(err.starts_with(&format!("error: another server (process {}, at http://", first.child.id())), "{err}");
+    assert!(err.ends_with("stop it, or choose another folder with --state-dir\n"), "{err}");
     first.end("-TERM");
 }
 

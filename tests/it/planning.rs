@@ -24,18 +24,13 @@ pub const QUICKSTART: &str = include_str!("../../examples/quickstart.yaml");
 pub fn spec(text: &str) -> Spec {
     match read("plan.yaml", text, &ReadOptions { variable: &|_| None }) {
         Ok(file) => file.spec,
-        Err(problems) => panic!(
-            "{}",
-            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        ),
+        Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }
 }
 
 pub fn plan(text: &str, cloud: &FakeCloud) -> ChangeSet {
     let observed = cloud.observed();
-    let inputs = Inputs {
-        public_key: Some("ssh-ed25519 AAAA me@here".to_owned()),
-    };
+    let inputs = Inputs { public_key: Some("ssh-ed25519 AAAA me@here".to_owned()) };
     let wanted = desired(&spec(text), &inputs, &observed.surroundings).expect("it is possible");
     diff(&wanted, &observed.live)
 }
@@ -61,40 +56,23 @@ pub async fn live(text: &str) -> Arc<FakeCloud> {
 fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
     let mut out = String::new();
     for change in &set.changes {
-        let _ = writeln!(
-            out,
-            "{:?} {} {}: {}",
-            change.action, change.address, change.name, change.reason
-        );
+        let _ = writeln!(out, "{:?} {} {}: {}", change.action, change.address, change.name, change.reason);
         for field in &change.fields {
             let _ = writeln!(out, "    {}: {} -> {}", field.path, field.before, field.after);
         }
     }
     for refusal in &set.refusals {
-        let _ = writeln!(
-            out,
-            "REFUSED {} {}: {}\n    {}",
-            refusal.address, refusal.path, refusal.message, refusal.hint
-        );
+        let _ =
+            writeln!(out, "REFUSED {} {}: {}\n    {}", refusal.address, refusal.path, refusal.message, refusal.hint);
     }
     for note in &set.notes {
         let _ = writeln!(out, "note: {note}");
     }
     for step in &graph.steps {
         let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
-        let operation = if step.call.operation().is_empty() {
-            "(wait)"
-        } else {
-            step.call.operation()
-        };
-        let _ = writeln!(
-            out,
-            "{:>2} {operation} {} after [{}]: {}",
-            step.id,
-            step.address,
-            needs.join(" "),
-            step.reason
-        );
+        let operation = if step.call.operation().is_empty() { "(wait)" } else { step.call.operation() };
+        let _ =
+            writeln!(out, "{:>2} {operation} {} after [{}]: {}", step.id, step.address, needs.join(" "), step.reason);
         if let Some(wait) = &step.wait {
             let _ = writeln!(out, "     until {wait:?}");
         }
@@ -127,10 +105,7 @@ async fn update(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
         })
     };
     let cloud = live(&edit(before)).await;
-    assert!(
-        plan(&edit(before), &cloud).changes.is_empty(),
-        "applied, nothing differs"
-    );
+    assert!(plan(&edit(before), &cloud).changes.is_empty(), "applied, nothing differs");
     let set = plan(&edit(after), &cloud);
     expect_file![format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"))]
         .assert_eq(&describe(&set, &steps(&set)));
@@ -150,36 +125,17 @@ async fn nothing_changes_without_a_change() {
 
 #[tokio::test(start_paused = true)]
 async fn scaling_out() {
-    update(
-        "scale-out",
-        &[],
-        &[
-            ("shards: 3", "shards: 5"),
-            ("replicas_per_shard: 2", "replicas_per_shard: 3"),
-        ],
-    )
-    .await;
+    update("scale-out", &[], &[("shards: 3", "shards: 5"), ("replicas_per_shard: 2", "replicas_per_shard: 3")]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn scaling_in() {
-    update(
-        "scale-in",
-        &[],
-        &[
-            ("shards: 3", "shards: 2"),
-            ("replicas_per_shard: 2", "replicas_per_shard: 1"),
-        ],
-    )
-    .await;
+    update("scale-in", &[], &[("shards: 3", "shards: 2"), ("replicas_per_shard: 2", "replicas_per_shard: 1")]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn replicas_to_none_and_multi_az_off() {
-    let none = [
-        ("replicas_per_shard: 2", "replicas_per_shard: 0"),
-        ("multi_az: true", "multi_az: false"),
-    ];
+    let none = [("replicas_per_shard: 2", "replicas_per_shard: 0"), ("multi_az: true", "multi_az: false")];
     update("replicas-to-none", &[], &none).await;
     update("replicas-from-none", &none, &[]).await;
 }
@@ -192,10 +148,7 @@ async fn settings_in_place() {
     update(
         "settings",
         &[],
-        &[
-            (SNAPSHOTS, after),
-            ("region: us-east-1\n", "region: us-east-1\ntags:\n  team: cache\n"),
-        ],
+        &[(SNAPSHOTS, after), ("region: us-east-1\n", "region: us-east-1\ntags:\n  team: cache\n")],
     )
     .await;
 }
@@ -206,10 +159,7 @@ async fn parameters_come_change_and_go() {
         SNAPSHOTS,
         "  snapshot_retention_days: 0\n  parameters:\n    maxmemory-policy: allkeys-lru\n    timeout: 60\n",
     )];
-    let other = [(
-        SNAPSHOTS,
-        "  snapshot_retention_days: 0\n  parameters:\n    maxmemory-policy: noeviction\n",
-    )];
+    let other = [(SNAPSHOTS, "  snapshot_retention_days: 0\n  parameters:\n    maxmemory-policy: noeviction\n")];
     update("parameters-come", &[], &some).await;
     update("parameters-change", &some, &other).await;
     update("parameters-go", &some, &[]).await;
@@ -218,34 +168,18 @@ async fn parameters_come_change_and_go() {
 #[tokio::test(start_paused = true)]
 async fn upgrading_the_engine_takes_the_parameter_group_along() {
     let parameters = "  snapshot_retention_days: 0\n  parameters:\n    timeout: 60\n";
-    let old = [
-        (SNAPSHOTS, parameters),
-        ("engine_version: \"7.1\"", "engine_version: \"6.2\""),
-    ];
+    let old = [(SNAPSHOTS, parameters), ("engine_version: \"7.1\"", "engine_version: \"6.2\"")];
     let new = [(SNAPSHOTS, parameters)];
     update("upgrade-with-parameters", &old, &new).await;
-    update(
-        "upgrade",
-        &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")],
-        &[],
-    )
-    .await;
-    let valkey = [
-        ("engine: redis", "engine: valkey"),
-        ("engine_version: \"7.1\"", "engine_version: \"8.0\""),
-    ];
+    update("upgrade", &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")], &[]).await;
+    let valkey = [("engine: redis", "engine: valkey"), ("engine_version: \"7.1\"", "engine_version: \"8.0\"")];
     update("redis-to-valkey", &[], &valkey).await;
     update("valkey-to-redis", &valkey, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn downgrading_is_refused() {
-    update(
-        "downgrade",
-        &[],
-        &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")],
-    )
-    .await;
+    update("downgrade", &[], &[("engine_version: \"7.1\"", "engine_version: \"7.0\"")]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,16 +189,8 @@ async fn what_is_fixed_at_creation_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn the_client_host_may_be_replaced() {
-    update(
-        "instance-type",
-        &[],
-        &[("instance_type: t2.micro", "instance_type: t3.small")],
-    )
-    .await;
-    let key = [(
-        "instance_type: t2.micro",
-        "instance_type: t2.micro\n  key_pair: {public_key_file: id.pub}",
-    )];
+    update("instance-type", &[], &[("instance_type: t2.micro", "instance_type: t3.small")]).await;
+    let key = [("instance_type: t2.micro", "instance_type: t2.micro\n  key_pair: {public_key_file: id.pub}")];
     update("key-pair", &[], &key).await;
 }
 
@@ -274,20 +200,14 @@ async fn a_client_host_that_is_left_out_goes() {
     update(
         "client-goes",
         &[],
-        &[
-            (client, ""),
-            (SNAPSHOTS, "  snapshot_retention_days: 0\n  allow_from: [10.0.0.0/8]\n"),
-        ],
+        &[(client, ""), (SNAPSHOTS, "  snapshot_retention_days: 0\n  allow_from: [10.0.0.0/8]\n")],
     )
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_may_reach_it_changes_in_place() {
-    let after = [(
-        "instance_type: t2.micro",
-        "instance_type: t2.micro\n  ssh_from: [198.51.100.0/24]",
-    )];
+    let after = [("instance_type: t2.micro", "instance_type: t2.micro\n  ssh_from: [198.51.100.0/24]")];
     update("ssh-from", &[], &after).await;
 }
 
@@ -420,11 +340,7 @@ async fn every_half_of_a_stack_converges() {
             });
             if tear_down {
                 carry_out(&teardown(&Names::new("day19"), &cloud.observed().live), &cloud).await;
-                assert_eq!(
-                    cloud.observed().live,
-                    shardform::observed::Live::default(),
-                    "half {half:b}"
-                );
+                assert_eq!(cloud.observed().live, shardform::observed::Live::default(), "half {half:b}");
             } else {
                 carry_out(&plan(&text, &cloud), &cloud).await;
                 assert!(plan(&text, &cloud).changes.is_empty(), "half {half:b}");
@@ -439,16 +355,9 @@ fn what_the_surroundings_lack_is_said_before_any_call() {
     around.subnets.truncate(1);
     around.ec2_instance_connect = None;
     around.image_id = None;
-    around
-        .engine_versions
-        .as_mut()
-        .unwrap()
-        .retain(|version| version.family != "redis7");
+    around.engine_versions.as_mut().unwrap().retain(|version| version.family != "redis7");
     let problems = desired(&spec(QUICKSTART), &Inputs::default(), &around).unwrap_err();
-    let told: Vec<String> = problems
-        .iter()
-        .map(|problem| format!("{}: {problem}", problem.path))
-        .collect();
+    let told: Vec<String> = problems.iter().map(|problem| format!("{}: {problem}", problem.path)).collect();
     expect_test::expect![[r#"
         cluster.engine_version: redis 7.1 is not offered in this region
         client.ssh_from: this region has no managed prefix list of EC2 Instance Connect

@@ -43,7 +43,8 @@ impl Ran {
         let is_progress = |line: &&str| line.trim_start().starts_with("…s  ");
         let lines: Vec<&str> = self.shown.lines().collect();
         let mut progress: Vec<&str> = lines.iter().copied().filter(is_progress).collect();
-        progress.retain(|line| ["created", "updated", "deleted", "replaced", "done"].iter().any(|end| line.contains(end)));
+        progress
+            .retain(|line| ["created", "updated", "deleted", "replaced", "done"].iter().any(|end| line.contains(end)));
         progress.sort_unstable();
         let first = lines.iter().position(|line| is_progress(&line)).unwrap_or(lines.len());
         let before = &lines[..first];
@@ -238,9 +239,9 @@ impl Sandbox {
 fn same_word(word: &str) -> String {
     let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     for prefix in ["sg-", "i-", "key-", "subnet-", "vpc-", "ami-", "pl-", "eni-"] {
-        let is_id = core.strip_prefix(prefix).is_some_and(|rest| {
-            rest.len() >= 8 && rest.chars().all(|c| c.is_ascii_hexdigit())
-        });
+        let is_id = core
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() >= 8 && rest.chars().all(|c| c.is_ascii_hexdigit()));
         if is_id {
             return word.replace(core, &format!("{prefix}…"));
         }

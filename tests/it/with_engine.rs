@@ -3,8 +3,8 @@
 
 use std::net::TcpStream;
 
-use redis::cluster::ClusterClient;
 use redis::Commands;
+use redis::cluster::ClusterClient;
 use serde_json::Value;
 
 use crate::planning::QUICKSTART;

@@ -13,22 +13,15 @@ use crate::observed::{LiveInstance, LiveKeyPair, LiveRule, LiveSecurityGroup, Li
 use crate::resource::{Ownership, STACK_TAG};
 
 /// States of a client host that is there, or can be again.
-const LIVE_STATES: [InstanceStateName; 4] = [
-    InstanceStateName::Pending,
-    InstanceStateName::Running,
-    InstanceStateName::Stopping,
-    InstanceStateName::Stopped,
-];
+const LIVE_STATES: [InstanceStateName; 4] =
+    [InstanceStateName::Pending, InstanceStateName::Running, InstanceStateName::Stopping, InstanceStateName::Stopped];
 
 /// All groups of these names, of whatever VPC.
 pub(in crate::aws) async fn security_groups(
     cloud: &AwsCloud,
     names: &BTreeSet<String>,
 ) -> Result<Vec<SecurityGroup>, CloudError> {
-    let request = cloud
-        .ec2
-        .describe_security_groups()
-        .filters(filter("group-name", names));
+    let request = cloud.ec2.describe_security_groups().filters(filter("group-name", names));
     let groups: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let mut groups = groups.map_err(failed("ec2:DescribeSecurityGroups"))?;
     // A filter takes `*` and `?` for wildcards.
@@ -81,14 +74,8 @@ pub(in crate::aws) fn ingress(group: &SecurityGroup) -> BTreeSet<LiveRule> {
 fn rules(permission: &IpPermission) -> Vec<LiveRule> {
     let ranges = permission.ip_ranges().iter().filter_map(|range| range.cidr_ip());
     let ranges_v6 = permission.ipv6_ranges().iter().filter_map(|range| range.cidr_ipv6());
-    let lists = permission
-        .prefix_list_ids()
-        .iter()
-        .filter_map(|list| list.prefix_list_id());
-    let groups = permission
-        .user_id_group_pairs()
-        .iter()
-        .filter_map(|pair| pair.group_id());
+    let lists = permission.prefix_list_ids().iter().filter_map(|list| list.prefix_list_id());
+    let groups = permission.user_id_group_pairs().iter().filter_map(|pair| pair.group_id());
     ranges
         .chain(ranges_v6)
         .map(|cidr| LiveSource::Cidr(cidr.to_owned()))
@@ -126,11 +113,8 @@ pub(in crate::aws) async fn key_pairs(
     other: Option<&str>,
 ) -> Result<Vec<KeyPairInfo>, CloudError> {
     let names: Vec<&str> = std::iter::once(own).chain(other).collect();
-    let request = cloud
-        .ec2
-        .describe_key_pairs()
-        .include_public_key(true)
-        .filters(filter("key-name", names.iter().copied()));
+    let request =
+        cloud.ec2.describe_key_pairs().include_public_key(true).filters(filter("key-name", names.iter().copied()));
     let answer = request.send().await.map_err(failed("ec2:DescribeKeyPairs"))?;
     let mut keys = answer.key_pairs.unwrap_or_default();
     keys.retain(|key| key.key_name().is_some_and(|name| names.contains(&name)));
@@ -154,10 +138,7 @@ pub(in crate::aws) async fn instances(cloud: &AwsCloud) -> Result<Vec<LiveInstan
         .ec2
         .describe_instances()
         .filters(filter(format!("tag:{STACK_TAG}"), [cloud.options.stack.as_str()]))
-        .filters(filter(
-            "instance-state-name",
-            LIVE_STATES.iter().map(InstanceStateName::as_str),
-        ));
+        .filters(filter("instance-state-name", LIVE_STATES.iter().map(InstanceStateName::as_str)));
     let reservations: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let reservations = reservations.map_err(failed("ec2:DescribeInstances"))?;
     let mut found: Vec<&Instance> = reservations.iter().flat_map(|one| one.instances()).collect();
@@ -169,20 +150,14 @@ pub(in crate::aws) async fn instances(cloud: &AwsCloud) -> Result<Vec<LiveInstan
 }
 
 fn live_instance(instance: &Instance) -> Option<LiveInstance> {
-    let on_interfaces = instance
-        .network_interfaces()
-        .iter()
-        .flat_map(|interface| interface.groups());
+    let on_interfaces = instance.network_interfaces().iter().flat_map(|interface| interface.groups());
     // Some answers name the groups only on the network interfaces.
     let groups = instance.security_groups().iter().chain(on_interfaces);
     let state = instance.state().and_then(|state| state.name());
     Some(LiveInstance {
         id: instance.instance_id()?.to_owned(),
         state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-        instance_type: instance
-            .instance_type()
-            .map(|kind| kind.as_str().to_owned())
-            .unwrap_or_default(),
+        instance_type: instance.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         image_id: instance.image_id().unwrap_or_default().to_owned(),
         key_name: text(instance.key_name()),
         subnet_id: text(instance.subnet_id()),
@@ -226,10 +201,7 @@ mod tests {
     fn the_tagged_group_is_preferred_and_foreign_ones_count_only_in_the_same_vpc() {
         let groups = [group("sg-1", "vpc-a", None), group("sg-2", "vpc-b", Some("day19"))];
         assert_eq!(chosen(&groups, &["vpc-a"]), Some(("sg-2".to_owned(), Ownership::Ours)));
-        assert_eq!(
-            chosen(&groups[..1], &["vpc-a"]),
-            Some(("sg-1".to_owned(), Ownership::Foreign))
-        );
+        assert_eq!(chosen(&groups[..1], &["vpc-a"]), Some(("sg-1".to_owned(), Ownership::Foreign)));
         assert_eq!(chosen(&groups[..1], &["vpc-b"]), None);
         assert_eq!(chosen(&groups[..1], &[]), Some(("sg-1".to_owned(), Ownership::Foreign)));
     }

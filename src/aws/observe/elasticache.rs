@@ -37,11 +37,7 @@ pub(in crate::aws) async fn describe_group(
     id: &str,
 ) -> Result<Option<api::ReplicationGroup>, CloudError> {
     let request = cloud.elasticache.describe_replication_groups().replication_group_id(id);
-    match request
-        .send()
-        .await
-        .map_err(failed("elasticache:DescribeReplicationGroups"))
-    {
+    match request.send().await.map_err(failed("elasticache:DescribeReplicationGroups")) {
         Ok(answer) => Ok(answer.replication_groups.unwrap_or_default().into_iter().next()),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
@@ -69,25 +65,14 @@ struct Page {
 }
 
 async fn clusters(cloud: &AwsCloud, marker: Option<String>) -> Result<Page, CloudError> {
-    let request = cloud
-        .elasticache
-        .describe_cache_clusters()
-        .show_cache_node_info(true)
-        .max_records(100)
-        .set_marker(marker);
-    match request
-        .send()
-        .await
-        .map_err(failed("elasticache:DescribeCacheClusters"))
-    {
+    let request =
+        cloud.elasticache.describe_cache_clusters().show_cache_node_info(true).max_records(100).set_marker(marker);
+    match request.send().await.map_err(failed("elasticache:DescribeCacheClusters")) {
         Ok(answer) => Ok(Page {
             clusters: answer.cache_clusters.unwrap_or_default(),
             marker: answer.marker.filter(|marker| !marker.is_empty()),
         }),
-        Err(error) if error.kind == ErrorKind::Unsupported => Ok(Page {
-            clusters: Vec::new(),
-            marker: None,
-        }),
+        Err(error) if error.kind == ErrorKind::Unsupported => Ok(Page { clusters: Vec::new(), marker: None }),
         Err(error) => Err(error),
     }
 }
@@ -127,10 +112,7 @@ pub(in crate::aws) fn live_group(
 ) -> LiveReplicationGroup {
     let mut node_groups: Vec<LiveNodeGroup> = group.node_groups().iter().map(node_group).collect();
     node_groups.sort_by(|a, b| a.id.cmp(&b.id));
-    let logs = group
-        .log_delivery_configurations()
-        .iter()
-        .filter(|log| is_delivered(log));
+    let logs = group.log_delivery_configurations().iter().filter(|log| is_delivered(log));
     LiveReplicationGroup {
         ownership: Ownership::of(tags.as_ref(), stack),
         arn: text(group.arn()),
@@ -144,22 +126,15 @@ pub(in crate::aws) fn live_group(
         node_groups,
         member_ids: group.member_clusters().to_vec(),
         members: members.iter().filter_map(member).collect(),
-        snapshot_retention_days: group
-            .snapshot_retention_limit()
-            .and_then(|days| u32::try_from(days).ok()),
+        snapshot_retention_days: group.snapshot_retention_limit().and_then(|days| u32::try_from(days).ok()),
         snapshot_window: text(group.snapshot_window()),
         auth_token_enabled: group.auth_token_enabled(),
         transit_encryption: transit_encryption(group),
         at_rest_encryption: group.at_rest_encryption_enabled(),
         kms_key_id: text(group.kms_key_id()),
         user_group_ids: group.user_group_ids.as_ref().map(|ids| ids.iter().cloned().collect()),
-        log_delivery: group
-            .log_delivery_configurations
-            .as_ref()
-            .map(|_| logs.filter_map(log_delivery).collect()),
-        data_tiering: group
-            .data_tiering()
-            .map(|state| *state == api::DataTieringStatus::Enabled),
+        log_delivery: group.log_delivery_configurations.as_ref().map(|_| logs.filter_map(log_delivery).collect()),
+        data_tiering: group.data_tiering().map(|state| *state == api::DataTieringStatus::Enabled),
         auto_minor_version_upgrade: group.auto_minor_version_upgrade(),
         network_type: group.network_type().and_then(|kind| text(Some(kind.as_str()))),
         ip_discovery: group.ip_discovery().and_then(|kind| text(Some(kind.as_str()))),
@@ -169,10 +144,7 @@ pub(in crate::aws) fn live_group(
 }
 
 fn endpoint(endpoint: &api::Endpoint) -> Option<Endpoint> {
-    Some(Endpoint {
-        address: text(endpoint.address())?,
-        port: u16::try_from(endpoint.port()?).ok()?,
-    })
+    Some(Endpoint { address: text(endpoint.address())?, port: u16::try_from(endpoint.port()?).ok()? })
 }
 
 fn node_group(group: &api::NodeGroup) -> LiveNodeGroup {
@@ -189,14 +161,9 @@ fn node_group(group: &api::NodeGroup) -> LiveNodeGroup {
 }
 
 fn member(cluster: &api::CacheCluster) -> Option<LiveMember> {
-    let groups = cluster
-        .security_groups()
-        .iter()
-        .filter_map(|group| text(group.security_group_id()));
+    let groups = cluster.security_groups().iter().filter_map(|group| text(group.security_group_id()));
     let parameters = cluster.cache_parameter_group();
-    let topic = cluster
-        .notification_configuration()
-        .filter(|topic| topic.topic_status() != Some("inactive"));
+    let topic = cluster.notification_configuration().filter(|topic| topic.topic_status() != Some("inactive"));
     let node = cluster.cache_nodes().first();
     Some(LiveMember {
         id: cluster.cache_cluster_id()?.to_owned(),
@@ -236,26 +203,19 @@ fn log_delivery(log: &api::LogDeliveryConfiguration) -> Option<String> {
     };
     let details = log.destination_details()?;
     let (destination_type, destination) = match log.destination_type()? {
-        api::DestinationType::CloudWatchLogs => (
-            LogDestination::CloudWatchLogs,
-            details.cloud_watch_logs_details()?.log_group(),
-        ),
-        api::DestinationType::KinesisFirehose => (
-            LogDestination::KinesisFirehose,
-            details.kinesis_firehose_details()?.delivery_stream(),
-        ),
+        api::DestinationType::CloudWatchLogs => {
+            (LogDestination::CloudWatchLogs, details.cloud_watch_logs_details()?.log_group())
+        }
+        api::DestinationType::KinesisFirehose => {
+            (LogDestination::KinesisFirehose, details.kinesis_firehose_details()?.delivery_stream())
+        }
         _ => return None,
     };
     let format = match log.log_format()? {
         api::LogFormat::Text => LogFormat::Text,
         _ => LogFormat::Json,
     };
-    Some(log_text(&LogDelivery {
-        log_type,
-        destination_type,
-        destination: destination?.to_owned(),
-        format,
-    }))
+    Some(log_text(&LogDelivery { log_type, destination_type, destination: destination?.to_owned(), format }))
 }
 
 /// What waits for the maintenance window or is under way, as `field = value`; each once, though every member tells it.
@@ -274,10 +234,7 @@ fn pending(group: &api::ReplicationGroup, members: &[api::CacheCluster]) -> Vec<
         tell("resharding", percent);
         let token = waiting.auth_token_status().map(|state| state.as_str());
         tell("auth_token", text(token));
-        tell(
-            "transit_encryption",
-            waiting.transit_encryption_enabled().map(|on| on.to_string()),
-        );
+        tell("transit_encryption", waiting.transit_encryption_enabled().map(|on| on.to_string()));
         let mode = waiting.transit_encryption_mode().map(|mode| mode.as_str());
         tell("transit_encryption_mode", text(mode));
         tell("cluster_mode", text(waiting.cluster_mode().map(|mode| mode.as_str())));
@@ -308,11 +265,7 @@ pub(super) async fn subnet_group(cloud: &AwsCloud, name: &str) -> Result<Option<
         ownership: Ownership::of(tags.as_ref(), &cloud.options.stack),
         arn: text(group.arn()),
         vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
-        subnet_ids: group
-            .subnets()
-            .iter()
-            .filter_map(|subnet| text(subnet.subnet_identifier()))
-            .collect(),
+        subnet_ids: group.subnets().iter().filter_map(|subnet| text(subnet.subnet_identifier())).collect(),
         tags,
     }))
 }
@@ -321,15 +274,8 @@ pub(in crate::aws) async fn describe_subnet_group(
     cloud: &AwsCloud,
     name: &str,
 ) -> Result<Option<api::CacheSubnetGroup>, CloudError> {
-    let request = cloud
-        .elasticache
-        .describe_cache_subnet_groups()
-        .cache_subnet_group_name(name);
-    match request
-        .send()
-        .await
-        .map_err(failed("elasticache:DescribeCacheSubnetGroups"))
-    {
+    let request = cloud.elasticache.describe_cache_subnet_groups().cache_subnet_group_name(name);
+    match request.send().await.map_err(failed("elasticache:DescribeCacheSubnetGroups")) {
         Ok(answer) => Ok(answer.cache_subnet_groups.unwrap_or_default().into_iter().next()),
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
@@ -346,16 +292,10 @@ pub(super) async fn parameter_groups(cloud: &AwsCloud, names: &Names) -> Result<
         Err(error) if error.kind == ErrorKind::Unsupported => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut found: Vec<LiveParameterGroup> = groups
-        .iter()
-        .filter_map(|group| live_parameters(group, names))
-        .collect();
+    let mut found: Vec<LiveParameterGroup> = groups.iter().filter_map(|group| live_parameters(group, names)).collect();
     let mut reads = JoinSet::new();
     for (index, group) in found.iter().enumerate() {
-        let request = cloud
-            .elasticache
-            .list_tags_for_resource()
-            .set_resource_name(group.arn.clone());
+        let request = cloud.elasticache.list_tags_for_resource().set_resource_name(group.arn.clone());
         if group.arn.is_some() {
             reads.spawn(async move { (index, request.send().await.ok()) });
         }
@@ -363,9 +303,7 @@ pub(super) async fn parameter_groups(cloud: &AwsCloud, names: &Names) -> Result<
     while let Some(read) = reads.join_next().await {
         let Ok((index, Some(answer))) = read else { continue };
         let pairs = answer.tag_list.unwrap_or_default().into_iter();
-        let tags: Tags = pairs
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect();
+        let tags: Tags = pairs.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
         found[index].ownership = Ownership::of(Some(&tags), &names.stack);
         found[index].tags = Some(tags);
     }
@@ -391,11 +329,7 @@ pub(super) async fn user_parameters(
     group: Option<&str>,
 ) -> Result<Option<BTreeMap<String, String>>, CloudError> {
     let Some(group) = group else { return Ok(None) };
-    let request = cloud
-        .elasticache
-        .describe_cache_parameters()
-        .cache_parameter_group_name(group)
-        .source("user");
+    let request = cloud.elasticache.describe_cache_parameters().cache_parameter_group_name(group).source("user");
     let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
     let pages = match pages.map_err(failed("elasticache:DescribeCacheParameters")) {
         Ok(pages) => pages,

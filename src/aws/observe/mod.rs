@@ -38,23 +38,14 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     let (replication_group, subnet_group, mut parameter_groups, parameters) = elasticache;
     if let Some(around) = around {
         surroundings.named_groups = ec2::named_groups(&groups, &around.group_names);
-        surroundings.key_exists = around
-            .key_name
-            .as_ref()
-            .map(|name| keys.iter().any(|key| key.key_name() == Some(name.as_str())));
+        surroundings.key_exists =
+            around.key_name.as_ref().map(|name| keys.iter().any(|key| key.key_name() == Some(name.as_str())));
     }
-    if let Some(found) = parameter_groups
-        .iter_mut()
-        .find(|group| Some(group.name.as_str()) == parameters_of)
-    {
+    if let Some(found) = parameter_groups.iter_mut().find(|group| Some(group.name.as_str()) == parameters_of) {
         found.parameters = parameters;
     }
     let stack = names.stack.as_str();
-    let vpcs: BTreeSet<&str> = surroundings
-        .subnets
-        .iter()
-        .map(|subnet| subnet.vpc_id.as_str())
-        .collect();
+    let vpcs: BTreeSet<&str> = surroundings.subnets.iter().map(|subnet| subnet.vpc_id.as_str()).collect();
     let own_group = |name: &str| ec2::own_group(&groups, name, stack, &vpcs);
     let live = Live {
         key_pair: ec2::own_key_pair(&keys, &own_key, stack),

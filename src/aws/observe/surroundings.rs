@@ -26,14 +26,7 @@ pub(super) async fn surroundings(
         Box::pin(prefix_list(cloud, query.ec2_instance_connect)),
         Box::pin(engine_versions(cloud, query.engine)),
     )?;
-    Ok(Surroundings {
-        account,
-        subnets,
-        image_id,
-        ec2_instance_connect,
-        engine_versions,
-        ..Surroundings::default()
-    })
+    Ok(Surroundings { account, subnets, image_id, ec2_instance_connect, engine_versions, ..Surroundings::default() })
 }
 
 async fn subnets(cloud: &AwsCloud, network: &NetworkSpec) -> Result<Vec<Subnet>, CloudError> {
@@ -77,9 +70,7 @@ async fn subnets(cloud: &AwsCloud, network: &NetworkSpec) -> Result<Vec<Subnet>,
 }
 
 fn tag_filters(tags: &BTreeMap<String, String>) -> Vec<Filter> {
-    tags.iter()
-        .map(|(key, value)| filter(format!("tag:{key}"), [value]))
-        .collect()
+    tags.iter().map(|(key, value)| filter(format!("tag:{key}"), [value])).collect()
 }
 
 async fn vpcs(cloud: &AwsCloud, tags: &BTreeMap<String, String>) -> Result<Vec<String>, CloudError> {
@@ -95,17 +86,9 @@ async fn image(cloud: &AwsCloud, architecture: Option<Architecture>) -> Result<O
     let Some(architecture) = architecture else {
         return Ok(None);
     };
-    let answer = cloud
-        .ssm
-        .get_parameter()
-        .name(architecture.image_parameter())
-        .send()
-        .await;
+    let answer = cloud.ssm.get_parameter().name(architecture.image_parameter()).send().await;
     match answer.map_err(failed("ssm:GetParameter")) {
-        Ok(answer) => Ok(answer
-            .parameter
-            .and_then(|parameter| parameter.value)
-            .filter(|id| !id.is_empty())),
+        Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).filter(|id| !id.is_empty())),
         Err(error) if error.code == "ParameterNotFound" || error.kind == ErrorKind::Unsupported => Ok(None),
         Err(error) => Err(error),
     }
@@ -116,28 +99,20 @@ async fn prefix_list(cloud: &AwsCloud, wanted: bool) -> Result<Option<String>, C
         return Ok(None);
     }
     let name = format!("com.amazonaws.{}.ec2-instance-connect", cloud.region);
-    let request = cloud
-        .ec2
-        .describe_managed_prefix_lists()
-        .filters(filter("prefix-list-name", [name.as_str()]));
+    let request = cloud.ec2.describe_managed_prefix_lists().filters(filter("prefix-list-name", [name.as_str()]));
     let answer = match request.send().await.map_err(failed("ec2:DescribeManagedPrefixLists")) {
         Ok(answer) => answer,
         Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
         Err(error) => return Err(error),
     };
     let lists = answer.prefix_lists.unwrap_or_default();
-    let found = lists
-        .into_iter()
-        .find(|list| list.prefix_list_name() == Some(name.as_str()));
+    let found = lists.into_iter().find(|list| list.prefix_list_name() == Some(name.as_str()));
     Ok(found.and_then(|list| list.prefix_list_id))
 }
 
 /// Only a check that saves a failed apply: where the cloud can't or won't tell, there is none.
 async fn engine_versions(cloud: &AwsCloud, engine: Engine) -> Result<Option<Vec<EngineVersion>>, CloudError> {
-    let request = cloud
-        .elasticache
-        .describe_cache_engine_versions()
-        .engine(engine.as_str());
+    let request = cloud.elasticache.describe_cache_engine_versions().engine(engine.as_str());
     let versions: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let Ok(versions) = versions else { return Ok(None) };
     let offer = |version: aws_sdk_elasticache::types::CacheEngineVersion| {

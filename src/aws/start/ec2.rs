@@ -22,16 +22,11 @@ use crate::resource::{Names, Ownership, Tags};
 const TOKENS: u32 = 8;
 
 fn tag_list(tags: &Tags) -> Vec<api::Tag> {
-    tags.iter()
-        .map(|(key, value)| api::Tag::builder().key(key).value(value).build())
-        .collect()
+    tags.iter().map(|(key, value)| api::Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn tagged(kind: api::ResourceType, tags: &Tags) -> api::TagSpecification {
-    api::TagSpecification::builder()
-        .resource_type(kind)
-        .set_tags(Some(tag_list(tags)))
-        .build()
+    api::TagSpecification::builder().resource_type(kind).set_tags(Some(tag_list(tags))).build()
 }
 
 fn key_file_error(operation: &str, error: &keys::KeyError) -> CloudError {
@@ -66,16 +61,10 @@ pub(super) async fn import_key_pair(cloud: &AwsCloud, key: &KeyPair) -> Result<S
             if found.ownership != Ownership::Ours {
                 return Err(not_ours(OPERATION, "key pair", &key.name));
             }
-            if found
-                .public_key
-                .is_some_and(|live| live != keys::without_comment(&public_key))
-            {
+            if found.public_key.is_some_and(|live| live != keys::without_comment(&public_key)) {
                 return Err(CloudError {
                     hint: Some("run again once the other run is done".to_owned()),
-                    message: format!(
-                        "{}: another run has made it at the same time, with another key",
-                        error.message
-                    ),
+                    message: format!("{}: another run has made it at the same time, with another key", error.message),
                     ..error
                 });
             }
@@ -129,11 +118,7 @@ pub(super) async fn create_security_group(cloud: &AwsCloud, group: &SecurityGrou
 
 pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<(), CloudError> {
     let request = cloud.ec2.delete_security_group().group_id(id);
-    let answer = request
-        .send()
-        .await
-        .map(drop)
-        .map_err(failed("ec2:DeleteSecurityGroup"));
+    let answer = request.send().await.map(drop).map_err(failed("ec2:DeleteSecurityGroup"));
     match gone_is_fine(answer) {
         Err(error) if error.code == "DependencyViolation" => {
             let holders = holders(cloud, id).await;
@@ -150,10 +135,7 @@ pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<
 
 /// The network interfaces that hold a group, with what they are for.
 async fn holders(cloud: &AwsCloud, group: &str) -> Vec<String> {
-    let request = cloud
-        .ec2
-        .describe_network_interfaces()
-        .filters(filter("group-id", [group]));
+    let request = cloud.ec2.describe_network_interfaces().filters(filter("group-id", [group]));
     let Ok(answer) = request.send().await else {
         return Vec::new();
     };
@@ -181,11 +163,7 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
     let token = client_token(&cloud.options.stack, &group, instance);
     let (mut generation, mut look) = (1, 0);
     loop {
-        let token = if generation == 1 {
-            token.clone()
-        } else {
-            format!("{token}-{generation}")
-        };
+        let token = if generation == 1 { token.clone() } else { format!("{token}-{generation}") };
         let answer = run_request(cloud, instance, &group).client_token(token).send().await;
         match answer.map_err(failed(OPERATION)) {
             Ok(answer) => match launched(&answer.instances.unwrap_or_default()) {
@@ -213,27 +191,15 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
 fn launched(instances: &[api::Instance]) -> Option<String> {
     let instance = instances.first()?;
     let state = instance.state().and_then(|state| state.name());
-    let gone = matches!(
-        state,
-        Some(api::InstanceStateName::ShuttingDown | api::InstanceStateName::Terminated)
-    );
-    if gone {
-        None
-    } else {
-        instance.instance_id().map(str::to_owned)
-    }
+    let gone = matches!(state, Some(api::InstanceStateName::ShuttingDown | api::InstanceStateName::Terminated));
+    if gone { None } else { instance.instance_id().map(str::to_owned) }
 }
 
 /// The same for the same host, at most 64 ASCII characters with its generation.
 fn client_token(stack: &str, group: &str, instance: &Instance) -> String {
     let mut digest = Sha256::new();
     digest.update(format!("{stack}\n{group}\n{instance:?}"));
-    let hex: String = digest
-        .finalize()
-        .iter()
-        .take(20)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
     format!("shardform-{hex}")
 }
 
@@ -262,12 +228,7 @@ fn run_request(
         .instance_type(api::InstanceType::from(instance.instance_type.as_str()))
         .key_name(&instance.key_name)
         .user_data(STANDARD.encode(&instance.user_data))
-        .block_device_mappings(
-            api::BlockDeviceMapping::builder()
-                .device_name("/dev/xvda")
-                .ebs(disk)
-                .build(),
-        )
+        .block_device_mappings(api::BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
         .metadata_options(metadata)
         .tag_specifications(tagged(api::ResourceType::Instance, &instance.tags))
         .tag_specifications(tagged(api::ResourceType::Volume, &instance.tags))
@@ -346,10 +307,7 @@ mod tests {
         assert_eq!(one, client_token("day19", "sg-1", &instance()));
         assert_ne!(one, client_token("day19", "sg-2", &instance()));
         assert_ne!(one, client_token("day20", "sg-1", &instance()));
-        let other = Instance {
-            disk_gib: 9,
-            ..instance()
-        };
+        let other = Instance { disk_gib: 9, ..instance() };
         assert_ne!(one, client_token("day19", "sg-1", &other));
         assert!(one.is_ascii() && format!("{one}-{TOKENS}").len() <= 64);
     }

@@ -13,9 +13,7 @@ use crate::cloud::CloudError;
 use crate::resource::{Ownership, Tags};
 
 pub(super) fn tag_list(tags: &Tags) -> Vec<api::Tag> {
-    tags.iter()
-        .map(|(key, value)| api::Tag::builder().key(key).value(value).build())
-        .collect()
+    tags.iter().map(|(key, value)| api::Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// Whether the code says that there is one of that name.
@@ -49,11 +47,7 @@ pub(super) fn unchanged_is_fine(result: Result<(), CloudError>) -> Result<(), Cl
 }
 
 pub(super) async fn add_tags(cloud: &AwsCloud, arn: &str, tags: &Tags) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .add_tags_to_resource()
-        .resource_name(arn)
-        .set_tags(Some(tag_list(tags)));
+    let request = cloud.elasticache.add_tags_to_resource().resource_name(arn).set_tags(Some(tag_list(tags)));
     let answer = request.send().await;
     answer.map(drop).map_err(failed("elasticache:AddTagsToResource"))
 }
@@ -92,10 +86,7 @@ pub(super) async fn modify_subnet_group(
 }
 
 pub(super) async fn delete_subnet_group(cloud: &AwsCloud, name: &str) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .delete_cache_subnet_group()
-        .cache_subnet_group_name(name);
+    let request = cloud.elasticache.delete_cache_subnet_group().cache_subnet_group_name(name);
     let answer = request.send().await;
     gone_is_fine(answer.map(drop).map_err(failed("elasticache:DeleteCacheSubnetGroup")))
 }
@@ -127,21 +118,16 @@ pub(super) async fn set_parameters(
     name: &str,
     parameters: &BTreeMap<String, String>,
 ) -> Result<(), CloudError> {
-    let values = parameters.iter().map(|(name, value)| {
-        api::ParameterNameValue::builder()
-            .parameter_name(name)
-            .parameter_value(value)
-            .build()
-    });
+    let values = parameters
+        .iter()
+        .map(|(name, value)| api::ParameterNameValue::builder().parameter_name(name).parameter_value(value).build());
     let request = cloud
         .elasticache
         .modify_cache_parameter_group()
         .cache_parameter_group_name(name)
         .set_parameter_name_values(Some(values.collect()));
     let answer = request.send().await;
-    answer
-        .map(drop)
-        .map_err(failed("elasticache:ModifyCacheParameterGroup"))
+    answer.map(drop).map_err(failed("elasticache:ModifyCacheParameterGroup"))
 }
 
 pub(super) async fn reset_parameters(
@@ -149,9 +135,7 @@ pub(super) async fn reset_parameters(
     name: &str,
     parameters: &BTreeSet<String>,
 ) -> Result<(), CloudError> {
-    let names = parameters
-        .iter()
-        .map(|name| api::ParameterNameValue::builder().parameter_name(name).build());
+    let names = parameters.iter().map(|name| api::ParameterNameValue::builder().parameter_name(name).build());
     let request = cloud
         .elasticache
         .reset_cache_parameter_group()
@@ -163,16 +147,9 @@ pub(super) async fn reset_parameters(
 }
 
 pub(super) async fn delete_parameter_group(cloud: &AwsCloud, name: &str) -> Result<(), CloudError> {
-    let request = cloud
-        .elasticache
-        .delete_cache_parameter_group()
-        .cache_parameter_group_name(name);
+    let request = cloud.elasticache.delete_cache_parameter_group().cache_parameter_group_name(name);
     let answer = request.send().await;
-    gone_is_fine(
-        answer
-            .map(drop)
-            .map_err(failed("elasticache:DeleteCacheParameterGroup")),
-    )
+    gone_is_fine(answer.map(drop).map_err(failed("elasticache:DeleteCacheParameterGroup")))
 }
 
 #[cfg(test)]
@@ -185,11 +162,7 @@ mod tests {
     fn nothing_to_change_is_no_error() {
         let error = CloudError {
             code: "InvalidParameterCombination".to_owned(),
-            ..own(
-                ErrorKind::Rejected,
-                "elasticache:ModifyReplicationGroup",
-                "No modifications were requested",
-            )
+            ..own(ErrorKind::Rejected, "elasticache:ModifyReplicationGroup", "No modifications were requested")
         };
         assert_eq!(unchanged_is_fine(Err(error)), Ok(()));
         let error = own(ErrorKind::Rejected, "elasticache:ModifyReplicationGroup", "no");

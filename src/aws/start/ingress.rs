@@ -23,10 +23,7 @@ fn resolved(operation: &str, rule: &Rule, ids: &Ids) -> Result<(i32, LiveSource)
 }
 
 fn permission(port: i32, source: &LiveSource) -> api::IpPermission {
-    let permission = api::IpPermission::builder()
-        .ip_protocol("tcp")
-        .from_port(port)
-        .to_port(port);
+    let permission = api::IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
     match source {
         LiveSource::Cidr(cidr) if cidr.contains(':') => {
             permission.ipv6_ranges(api::Ipv6Range::builder().cidr_ipv6(cidr).build())
@@ -81,11 +78,7 @@ pub(super) async fn authorize(
 
 async fn send_authorize(cloud: &AwsCloud, group: &str, rules: &BTreeSet<(i32, LiveSource)>) -> Result<(), CloudError> {
     let permissions = rules.iter().map(|(port, source)| permission(*port, source)).collect();
-    let request = cloud
-        .ec2
-        .authorize_security_group_ingress()
-        .group_id(group)
-        .set_ip_permissions(Some(permissions));
+    let request = cloud.ec2.authorize_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
     let answer = request.send().await;
     answer.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
 }
@@ -96,19 +89,12 @@ pub(super) async fn revoke(cloud: &AwsCloud, group: &str, rules: &BTreeSet<LiveR
     let Some(found) = security_group(cloud, group).await? else {
         return Ok(());
     };
-    let permissions: Vec<api::IpPermission> = found
-        .ip_permissions()
-        .iter()
-        .filter_map(|permission| part_of(permission, rules))
-        .collect();
+    let permissions: Vec<api::IpPermission> =
+        found.ip_permissions().iter().filter_map(|permission| part_of(permission, rules)).collect();
     if permissions.is_empty() {
         return Ok(());
     }
-    let request = cloud
-        .ec2
-        .revoke_security_group_ingress()
-        .group_id(group)
-        .set_ip_permissions(Some(permissions));
+    let request = cloud.ec2.revoke_security_group_ingress().group_id(group).set_ip_permissions(Some(permissions));
     let result = request.send().await;
     gone_is_fine(result.map(drop).map_err(failed("ec2:RevokeSecurityGroupIngress")))
 }
@@ -145,11 +131,7 @@ mod tests {
 
     #[test]
     fn only_the_meant_part_of_a_permission_is_taken_away_and_as_it_is_described() {
-        let pair = api::UserIdGroupPair::builder()
-            .group_id("sg-9")
-            .user_id("1")
-            .description("app")
-            .build();
+        let pair = api::UserIdGroupPair::builder().group_id("sg-9").user_id("1").description("app").build();
         let described = api::IpPermission::builder()
             .ip_protocol("tcp")
             .from_port(6379)

@@ -53,17 +53,11 @@ fn log_request(log: &LogDelivery) -> api::LogDeliveryConfigurationRequest {
     let (destination_type, details) = match log.destination_type {
         LogDestination::CloudWatchLogs => {
             let group = api::CloudWatchLogsDestinationDetails::builder().log_group(&log.destination);
-            (
-                api::DestinationType::CloudWatchLogs,
-                details.cloud_watch_logs_details(group.build()),
-            )
+            (api::DestinationType::CloudWatchLogs, details.cloud_watch_logs_details(group.build()))
         }
         LogDestination::KinesisFirehose => {
             let stream = api::KinesisFirehoseDestinationDetails::builder().delivery_stream(&log.destination);
-            (
-                api::DestinationType::KinesisFirehose,
-                details.kinesis_firehose_details(stream.build()),
-            )
+            (api::DestinationType::KinesisFirehose, details.kinesis_firehose_details(stream.build()))
         }
     };
     api::LogDeliveryConfigurationRequest::builder()
@@ -106,9 +100,7 @@ pub(super) async fn create_replication_group(
     } else {
         None
     };
-    let request = create_request(cloud, group)
-        .set_security_group_ids(Some(groups))
-        .set_auth_token(token);
+    let request = create_request(cloud, group).set_security_group_ids(Some(groups)).set_auth_token(token);
     match request.send().await.map(drop).map_err(failed(OPERATION)) {
         Err(error) if already_exists(&error) => {
             let Some(found) = describe_group(cloud, &group.id).await? else {
@@ -174,9 +166,7 @@ fn create_request(
         let (enabled, mode) = transit(word);
         // TLS only is what TLS without a mode means, also to engines that know no modes.
         let mode = mode.filter(|mode| *mode == api::TransitEncryptionMode::Preferred);
-        request = request
-            .transit_encryption_enabled(enabled)
-            .set_transit_encryption_mode(mode);
+        request = request.transit_encryption_enabled(enabled).set_transit_encryption_mode(mode);
     }
     for log in &group.log_delivery {
         request = request.log_delivery_configurations(log_request(log));

@@ -13,11 +13,5 @@ fn main() -> ExitCode {
         home: std::env::var_os("HOME").map(Into::into),
         xdg_state_home: std::env::var_os("XDG_STATE_HOME").map(Into::into),
     };
-    program::main(
-        std::env::args_os(),
-        environment,
-        &mut std::io::stdout(),
-        &mut std::io::stderr(),
-    )
-    .into()
+    program::main(std::env::args_os(), environment, &mut std::io::stdout(), &mut std::io::stderr()).into()
 }

@@ -246,18 +246,9 @@ impl Early {
 pub fn parse(environment: &Environment) -> Result<Args, Early> {
     // Both matter for what is printed while the arguments can't be read.
     let has = |flag: &str| environment.args.iter().any(|arg| arg == flag);
-    let color = if has("--no-color") {
-        clap::ColorChoice::Never
-    } else {
-        clap::ColorChoice::Auto
-    };
+    let color = if has("--no-color") { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
     let matches = Args::command().color(color).try_get_matches_from(&environment.args);
-    matches
-        .and_then(|matches| Args::from_arg_matches(&matches))
-        .map_err(|error| Early {
-            error,
-            json: has("--json"),
-        })
+    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(|error| Early { error, json: has("--json") })
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {
@@ -297,16 +288,7 @@ mod tests {
         assert_eq!(parse_time("20s"), Ok(Duration::from_secs(20)));
         assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(parse_time("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in [
-            "",
-            "20",
-            "s",
-            "-1s",
-            "1.5m",
-            "20 s",
-            "99999999999999999999s",
-            "9999999h",
-        ] {
+        for wrong in ["", "20", "s", "-1s", "1.5m", "20 s", "99999999999999999999s", "9999999h"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
         }
     }

@@ -93,11 +93,7 @@ fn show(session: &Session, picture: &Picture, terminal: &Terminal) -> Result<(),
     if terminal.volume == Volume::Quiet {
         return terminal.print(&plan::summary(&picture.changes.summary()));
     }
-    let heading = plan::Heading {
-        stack,
-        region,
-        account: picture.account.as_deref(),
-    };
+    let heading = plan::Heading { stack, region, account: picture.account.as_deref() };
     terminal.print(&plan::text(&heading, picture, terminal.is_verbose(), terminal.paint))
 }
 
@@ -168,13 +164,7 @@ async fn run(
     let mut reporter = Reporter::new(&shown.steps, terminal);
     let (stop_sender, stop_receiver) = watch::channel(false);
     let (event_sender, mut events) = mpsc::unbounded_channel::<Event>();
-    let running = execute(
-        session.cloud.clone(),
-        &shown.steps,
-        shown.ids(),
-        event_sender,
-        stop_receiver,
-    );
+    let running = execute(session.cloud.clone(), &shown.steps, shown.ids(), event_sender, stop_receiver);
     tokio::pin!(running);
     let time_is_up = async {
         match manner.timeout {
@@ -248,16 +238,8 @@ async fn look_back(
         for note in &now.changes.notes {
             terminal.say(&format!("  note: {note}"))?;
         }
-        let still_there = if differing.is_empty() {
-            unreadable(&now)
-        } else {
-            differing
-        };
-        return if still_there.is_empty() {
-            Ok(None)
-        } else {
-            Err(Error::StillThere(still_there))
-        };
+        let still_there = if differing.is_empty() { unreadable(&now) } else { differing };
+        return if still_there.is_empty() { Ok(None) } else { Err(Error::StillThere(still_there)) };
     }
     if !now.changes.refusals.is_empty() {
         return Err(session.refused(&now.changes.refusals));
@@ -265,9 +247,7 @@ async fn look_back(
     if !differing.is_empty() {
         return Err(Error::StillDiffers(differing));
     }
-    let ending = interrupt
-        .leaving(async { Ok(Ending::checked(session, &now.live).await) })
-        .await?;
+    let ending = interrupt.leaving(async { Ok(Ending::checked(session, &now.live).await) }).await?;
     terminal.say(&ending.text(terminal.paint))?;
     match ending.fault() {
         Some(fault) => Err(Error::Unhealthy(fault)),
@@ -279,24 +259,13 @@ async fn look_back(
 fn unreadable(picture: &Picture) -> Vec<Address> {
     let live = &picture.live;
     let owners = [
-        (
-            Address::SubnetGroup,
-            live.subnet_group.as_ref().map(|group| group.ownership),
-        ),
-        (
-            Address::ReplicationGroup,
-            live.replication_group.as_ref().map(|group| group.ownership),
-        ),
+        (Address::SubnetGroup, live.subnet_group.as_ref().map(|group| group.ownership)),
+        (Address::ReplicationGroup, live.replication_group.as_ref().map(|group| group.ownership)),
     ];
-    let groups = live
-        .parameter_groups
-        .iter()
-        .map(|group| (Address::ParameterGroup, Some(group.ownership)));
+    let groups = live.parameter_groups.iter().map(|group| (Address::ParameterGroup, Some(group.ownership)));
     let all = owners.into_iter().chain(groups);
-    let mut addresses: Vec<Address> = all
-        .filter(|(_, owner)| *owner == Some(Ownership::Unknown))
-        .map(|(address, _)| address)
-        .collect();
+    let mut addresses: Vec<Address> =
+        all.filter(|(_, owner)| *owner == Some(Ownership::Unknown)).map(|(address, _)| address).collect();
     addresses.dedup();
     addresses
 }

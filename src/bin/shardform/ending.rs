@@ -81,12 +81,7 @@ impl Ending {
         next.extend(client_host.as_ref().and_then(|host| host.ssh.clone()));
         next.extend(endpoint.map(|endpoint| redis_cli(session, endpoint)));
         next.push(session.again.command("destroy"));
-        Ending {
-            endpoint: endpoint.map(ToString::to_string),
-            check: Check::NotAsked,
-            client_host,
-            next,
-        }
+        Ending { endpoint: endpoint.map(ToString::to_string), check: Check::NotAsked, client_host, next }
     }
 
     /// The same, and asks the cluster.
@@ -138,21 +133,12 @@ impl Check {
         match self {
             Check::NotAsked => Vec::new(),
             Check::Unreachable { reason, .. } => vec![("PING", format!("not from here: {}", printable(reason)))],
-            Check::Answers {
-                ping,
-                ping_us,
-                primaries,
-                replicas,
-                slots,
-                faults,
-            } => {
+            Check::Answers { ping, ping_us, primaries, replicas, slots, faults } => {
                 let took = format!("{}.{} ms", ping_us / 1000, ping_us % 1000 / 100);
                 let nodes = format!("primaries {primaries}, replicas {replicas}, slots {slots} of 16384");
                 let faults = faults.iter().map(|fault| ("", paint.red(&printable(fault))));
-                let mut rows = vec![
-                    ("PING", format!("{} ({took})", paint.green(&printable(ping)))),
-                    ("cluster", nodes),
-                ];
+                let mut rows =
+                    vec![("PING", format!("{} ({took})", paint.green(&printable(ping)))), ("cluster", nodes)];
                 rows.extend(faults);
                 rows
             }
@@ -175,10 +161,7 @@ impl From<Health> for Check {
 
 /// Asks the cluster, where this machine can: the check speaks plain text, and a cluster on AWS answers only in its VPC.
 async fn check(session: &Session, group: &LiveReplicationGroup, endpoint: &Endpoint) -> Check {
-    let unasked = |reason: &str| Check::Unreachable {
-        reason: reason.to_owned(),
-        is_fault: false,
-    };
+    let unasked = |reason: &str| Check::Unreachable { reason: reason.to_owned(), is_fault: false };
     if group.transit_encryption.as_deref() == Some("required") {
         return unasked("it takes TLS alone");
     }
@@ -189,10 +172,7 @@ async fn check(session: &Session, group: &LiveReplicationGroup, endpoint: &Endpo
     let members: usize = group.node_groups.iter().map(|shard| shard.zones.len()).sum();
     match cluster::check(endpoint, shards, members.saturating_sub(shards)).await {
         Finding::Answers(health) => health.into(),
-        Finding::Unreachable(reason) => Check::Unreachable {
-            reason,
-            is_fault: session.local,
-        },
+        Finding::Unreachable(reason) => Check::Unreachable { reason, is_fault: session.local },
     }
 }
 
@@ -206,11 +186,7 @@ async fn client_host(session: &Session, host: &LiveInstance) -> Option<ClientHos
         (false, true) => None,
     };
     if note.is_some() {
-        return Some(ClientHost {
-            address,
-            ssh: None,
-            note,
-        });
+        return Some(ClientHost { address, ssh: None, note });
     }
     let key = session.private_key().await;
     let key = key.map(|path| format!("-i {} ", quoted(&path.display().to_string())));
@@ -222,9 +198,7 @@ fn redis_cli(session: &Session, endpoint: &Endpoint) -> String {
     let cluster = &session.plan_file.spec.cluster;
     let token = cluster.auth_token_env.as_ref();
     let token = token.map(|name| format!("REDISCLI_AUTH=\"${name}\" "));
-    let has_tls = cluster
-        .transit_encryption
-        .is_some_and(|mode| mode.as_str() == "required");
+    let has_tls = cluster.transit_encryption.is_some_and(|mode| mode.as_str() == "required");
     let tls = if has_tls { " --tls" } else { "" };
     let (host, port) = (&endpoint.address, endpoint.port);
     format!("{}redis-cli -c{tls} -h {host} -p {port}", token.unwrap_or_default())

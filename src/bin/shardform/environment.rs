@@ -66,11 +66,7 @@ mod tests {
 
     fn with(variables: &[(&str, &str)]) -> Environment {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        Environment {
-            args: Vec::new(),
-            executable: None,
-            variables: variables.collect(),
-        }
+        Environment { args: Vec::new(), executable: None, variables: variables.collect() }
     }
 
     #[test]
@@ -78,11 +74,7 @@ mod tests {
         let home = with(&[("HOME", "/home/ann")]);
         assert_eq!(home.state_folder(), Some("/home/ann/.local/state/shardform".into()));
         assert_eq!(home.key_folder(), Some("/home/ann/.local/share/shardform/keys".into()));
-        let set = with(&[
-            ("HOME", "/home/ann"),
-            ("XDG_STATE_HOME", "/state"),
-            ("XDG_DATA_HOME", "data"),
-        ]);
+        let set = with(&[("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state"), ("XDG_DATA_HOME", "data")]);
         assert_eq!(set.state_folder(), Some("/state/shardform".into()));
         assert_eq!(set.key_folder(), Some("/home/ann/.local/share/shardform/keys".into()));
         assert_eq!(with(&[]).state_folder(), None);

@@ -174,11 +174,7 @@ fn lines(items: &[impl fmt::Display]) -> String {
 }
 
 fn joined(addresses: &[Address]) -> String {
-    addresses
-        .iter()
-        .map(|address| address.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    addresses.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl Error {
@@ -343,19 +339,12 @@ mod tests {
     use super::*;
     use expect_test::expect;
 
-    const PLAIN: Paint = Paint {
-        color: false,
-        width: 100,
-    };
+    const PLAIN: Paint = Paint { color: false, width: 100 };
 
     fn rejected() -> Finding {
         Finding {
             address: Some(Address::ReplicationGroup),
-            at: Place {
-                file: "day19.yaml".to_owned(),
-                line: 14,
-                column: 1,
-            },
+            at: Place { file: "day19.yaml".to_owned(), line: 14, column: 1 },
             operation: "elasticache:CreateReplicationGroup".to_owned(),
             code: "InsufficientCacheClusterCapacity".to_owned(),
             message: "We currently do not have sufficient capacity.".to_owned(),

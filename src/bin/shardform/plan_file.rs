@@ -15,11 +15,7 @@ use crate::error::{Error, Place};
 pub fn load(args: &PlanFileArgs, environment: &Environment) -> Result<PlanFile, Error> {
     let text = std::fs::read_to_string(&args.file).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::NoPlanFile(args.file.clone()),
-        _ => Error::File {
-            verb: "read",
-            path: args.file.clone(),
-            source,
-        },
+        _ => Error::File { verb: "read", path: args.file.clone(), source },
     })?;
     let variable = |name: &str| {
         // The last of several wins, as people expect of a command line.
@@ -34,11 +30,7 @@ pub fn load(args: &PlanFileArgs, environment: &Environment) -> Result<PlanFile, 
 /// Where a part of the plan file stands.
 pub fn place(plan_file: &PlanFile, path: &str) -> Place {
     let at = plan_file.locate(path);
-    Place {
-        file: plan_file.file.clone(),
-        line: at.line,
-        column: at.column,
-    }
+    Place { file: plan_file.file.clone(), line: at.line, column: at.column }
 }
 
 /// Where the plan file asks for a resource.
@@ -52,11 +44,7 @@ pub fn inputs(plan_file: &PlanFile) -> Result<Inputs, Error> {
         Some(KeyPairSpec::PublicKeyFile(path)) => {
             let path = beside(plan_file, path);
             let text = std::fs::read_to_string(&path);
-            let text = text.map_err(|source| Error::File {
-                verb: "read",
-                path,
-                source,
-            })?;
+            let text = text.map_err(|source| Error::File { verb: "read", path, source })?;
             Some(text.trim().to_owned())
         }
         Some(KeyPairSpec::Generate { .. } | KeyPairSpec::Existing(_)) | None => None,
@@ -71,10 +59,7 @@ pub fn auth_token(plan_file: &PlanFile, environment: &Environment) -> Result<Opt
     };
     match environment.filled(variable) {
         Some(token) => Ok(Some(Secret::new(token.to_owned()))),
-        None => Err(Error::NoToken {
-            variable: variable.clone(),
-            at: place(plan_file, "cluster.auth_token_env"),
-        }),
+        None => Err(Error::NoToken { variable: variable.clone(), at: place(plan_file, "cluster.auth_token_env") }),
     }
 }
 

@@ -74,19 +74,13 @@ impl Session {
         let plan_file = plan_file::load(args, environment)?;
         // Only who makes something needs keys and secrets: what is live can be shown and deleted without them.
         let (inputs, auth_token) = match intent {
-            Intent::Apply => (
-                plan_file::inputs(&plan_file)?,
-                plan_file::auth_token(&plan_file, environment)?,
-            ),
+            Intent::Apply => (plan_file::inputs(&plan_file)?, plan_file::auth_token(&plan_file, environment)?),
             Intent::Destroy | Intent::Look => (Inputs::default(), None),
         };
         let key_dir = environment.key_folder().ok_or(Error::NoHome("XDG_DATA_HOME"))?;
         let private_key_file = plan_file::private_key_file(&plan_file);
-        let endpoint_url = if global.local {
-            Some(local::ensure(environment, terminal).await?)
-        } else {
-            global.endpoint_url.clone()
-        };
+        let endpoint_url =
+            if global.local { Some(local::ensure(environment, terminal).await?) } else { global.endpoint_url.clone() };
         let region = global.region.clone().or_else(|| plan_file.spec.region.clone());
         let options = AwsOptions {
             region: region.or_else(|| global.local.then(|| LOCAL_REGION.to_owned())),
@@ -129,10 +123,7 @@ impl Session {
         let spec = &self.plan_file.spec;
         let query = match intent {
             Intent::Apply => desired::query(spec),
-            Intent::Destroy | Intent::Look => Query {
-                names: Names::new(&spec.name),
-                surroundings: None,
-            },
+            Intent::Destroy | Intent::Look => Query { names: Names::new(&spec.name), surroundings: None },
         };
         let observed = self.cloud.observe(&query).await.map_err(Error::Cloud)?;
         let changes = match intent {
@@ -143,12 +134,7 @@ impl Session {
             Intent::Destroy => teardown(&query.names, &observed.live),
             Intent::Look => ChangeSet::default(),
         };
-        Ok(Picture {
-            account: observed.surroundings.account,
-            live: observed.live,
-            steps: steps(&changes),
-            changes,
-        })
+        Ok(Picture { account: observed.surroundings.account, live: observed.live, steps: steps(&changes), changes })
     }
 
     fn impossible(&self, reasons: &[desired::Impossible]) -> Error {
@@ -185,9 +171,7 @@ impl Picture {
         let client_group = live.client_group.as_ref();
         let cluster_group = live.cluster_group.as_ref();
         let groups = client_group.map(|group| (Address::ClientGroup, group.id.clone()));
-        let groups = groups
-            .into_iter()
-            .chain(cluster_group.map(|group| (Address::ClusterGroup, group.id.clone())));
+        let groups = groups.into_iter().chain(cluster_group.map(|group| (Address::ClusterGroup, group.id.clone())));
         let instance = live.instances.first().map(|host| (Address::Instance, host.id.clone()));
         key_pair.into_iter().chain(groups).chain(instance).collect()
     }
@@ -196,11 +180,7 @@ impl Picture {
     pub fn moved_since(&self, shown: &Picture) -> Vec<Address> {
         let moved = |address: &Address| {
             let refusals = |picture: &Picture| {
-                let mine = picture
-                    .changes
-                    .refusals
-                    .iter()
-                    .filter(|refusal| refusal.address == *address);
+                let mine = picture.changes.refusals.iter().filter(|refusal| refusal.address == *address);
                 mine.cloned().collect::<Vec<_>>()
             };
             self.changes.change(*address) != shown.changes.change(*address) || refusals(self) != refusals(shown)
@@ -221,20 +201,16 @@ impl Again {
         if global.local {
             words.push("--local".to_owned());
         }
-        for (flag, value) in [
-            ("--endpoint-url", &global.endpoint_url),
-            ("--region", &global.region),
-            ("--profile", &global.profile),
-        ] {
+        for (flag, value) in
+            [("--endpoint-url", &global.endpoint_url), ("--region", &global.region), ("--profile", &global.profile)]
+        {
             words.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
         }
         for (name, value) in &args.set {
             words.extend(["--set".to_owned(), format!("{name}={value}")]);
         }
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        Again {
-            arguments: words.join(" "),
-        }
+        Again { arguments: words.join(" ") }
     }
 
     /// The command as a shell takes it.

@@ -92,9 +92,7 @@ impl Terminal {
         let plain = global.no_color || environment.filled("NO_COLOR").is_some() || dumb || global.json;
         let paint = |term: &console::Term| Paint {
             color: term.is_term() && !plain,
-            width: term
-                .size_checked()
-                .map_or(WIDTH_ELSEWHERE, |(_, columns)| usize::from(columns).max(NARROWEST)),
+            width: term.size_checked().map_or(WIDTH_ELSEWHERE, |(_, columns)| usize::from(columns).max(NARROWEST)),
         };
         Terminal {
             json: global.json,

@@ -24,11 +24,7 @@ pub(super) fn fixed_at_creation(desired: &Desired, found: &LiveReplicationGroup,
     let port = found.endpoint.as_ref().map(|endpoint| endpoint.port.to_string());
     fixed("port", port, Some(wanted.port.to_string()));
     let text = |value: Option<bool>| value.map(|value| value.to_string());
-    fixed(
-        "at_rest_encryption",
-        text(found.at_rest_encryption),
-        text(written.at_rest_encryption),
-    );
+    fixed("at_rest_encryption", text(found.at_rest_encryption), text(written.at_rest_encryption));
     fixed("kms_key_id", found.kms_key_id.clone(), written.kms_key_id.clone());
     fixed("data_tiering", text(found.data_tiering), text(written.data_tiering));
     let network = written.network_type.map(|network| network.as_str().to_owned());
@@ -39,10 +35,7 @@ pub(super) fn fixed_at_creation(desired: &Desired, found: &LiveReplicationGroup,
         refuse(
             set,
             "cluster",
-            format!(
-                "`{}` has cluster mode off, and shardform makes clusters with cluster mode on",
-                wanted.id
-            ),
+            format!("`{}` has cluster mode off, and shardform makes clusters with cluster mode on", wanted.id),
             "change it to `compatible` and then to `enabled` on AWS, or use another `name`",
         );
     }
@@ -59,20 +52,13 @@ pub(super) fn fixed_at_creation(desired: &Desired, found: &LiveReplicationGroup,
 
 /// Zones and slots that the plan file chooses by hand are fixed as well; those that were spread may be anywhere.
 fn zones_by_hand(desired: &Desired, found: &LiveReplicationGroup, set: &mut ChangeSet) {
-    for (group, shard) in desired
-        .written
-        .node_groups
-        .iter()
-        .zip(&desired.replication_group.shards)
-    {
+    for (group, shard) in desired.written.node_groups.iter().zip(&desired.replication_group.shards) {
         let Some(live) = found.node_groups.iter().find(|live| live.id == shard.id) else {
             continue;
         };
         let mut live_zones: Vec<&str> = live.zones.values().map(String::as_str).collect();
-        let mut asked: Vec<&str> = std::iter::once(&shard.primary_zone)
-            .chain(&shard.replica_zones)
-            .map(String::as_str)
-            .collect();
+        let mut asked: Vec<&str> =
+            std::iter::once(&shard.primary_zone).chain(&shard.replica_zones).map(String::as_str).collect();
         live_zones.sort_unstable();
         asked.sort_unstable();
         let by_hand = group.primary_zone.is_some() && (group.replica_zones.is_some() || asked.len() == 1);
@@ -95,10 +81,7 @@ fn zones_by_hand(desired: &Desired, found: &LiveReplicationGroup, set: &mut Chan
             refuse(
                 set,
                 "cluster.node_groups",
-                format!(
-                    "shard {} serves the slots {live_slots}, and the plan file asks for {asked}",
-                    live.id
-                ),
+                format!("shard {} serves the slots {live_slots}, and the plan file asks for {asked}", live.id),
                 "slots by hand are fixed at creation: set them back, or leave `slots` out",
             );
         }

@@ -53,12 +53,7 @@ pub(super) fn diff(desired: &Desired, live: &Live, set: &mut ChangeSet) {
 
 fn refuse(set: &mut ChangeSet, path: &str, message: impl Into<String>, hint: impl Into<String>) {
     let (message, hint) = (message.into(), hint.into());
-    set.refusals.push(Refusal {
-        address: ADDRESS,
-        path: path.to_owned(),
-        message,
-        hint,
-    });
+    set.refusals.push(Refusal { address: ADDRESS, path: path.to_owned(), message, hint });
 }
 
 fn settled(id: &str) -> Wait {
@@ -85,13 +80,7 @@ fn create_fields(wanted: &ReplicationGroup) -> Vec<Field> {
         Field::added("shards", wanted.shards.len()),
     ];
     let replicas: BTreeSet<usize> = wanted.shards.iter().map(|shard| shard.replica_zones.len()).collect();
-    let by_shard = || {
-        wanted
-            .shards
-            .iter()
-            .map(|shard| shard.replica_zones.len())
-            .collect::<Vec<_>>()
-    };
+    let by_shard = || wanted.shards.iter().map(|shard| shard.replica_zones.len()).collect::<Vec<_>>();
     fields.push(match replicas.iter().next() {
         Some(count) if replicas.len() == 1 => Field::added("replicas_per_shard", *count),
         _ => Field::added("replicas_per_shard", by_shard()),
@@ -114,10 +103,7 @@ fn create_fields(wanted: &ReplicationGroup) -> Vec<Field> {
     written("auth_token_env", wanted.auth_token.then(|| Value::from("(secret)")));
     written("user_group_ids", list(&wanted.user_group_ids));
     written("notification_topic_arn", text(&wanted.notification_topic_arn));
-    written(
-        "auto_minor_version_upgrade",
-        wanted.auto_minor_version_upgrade.map(Value::from),
-    );
+    written("auto_minor_version_upgrade", wanted.auto_minor_version_upgrade.map(Value::from));
     written("log_delivery", list(&log_texts(&wanted.log_delivery)));
     written("data_tiering", wanted.data_tiering.map(Value::from));
     written("network_type", wanted.network_type.map(Value::from));
@@ -127,19 +113,10 @@ fn create_fields(wanted: &ReplicationGroup) -> Vec<Field> {
     written("serverless_snapshot", text(&wanted.serverless_snapshot));
     written("global_replication_group_id", text(&wanted.global_replication_group_id));
     for shard in &wanted.shards {
-        let zones: Vec<&str> = std::iter::once(&shard.primary_zone)
-            .chain(&shard.replica_zones)
-            .map(String::as_str)
-            .collect();
-        let slots = shard
-            .slots
-            .as_ref()
-            .map(|slots| format!(", slots {slots}"))
-            .unwrap_or_default();
-        fields.push(Field::added(
-            format!("node_groups.{}", shard.id),
-            format!("{}{slots}", zones.join(" ")),
-        ));
+        let zones: Vec<&str> =
+            std::iter::once(&shard.primary_zone).chain(&shard.replica_zones).map(String::as_str).collect();
+        let slots = shard.slots.as_ref().map(|slots| format!(", slots {slots}")).unwrap_or_default();
+        fields.push(Field::added(format!("node_groups.{}", shard.id), format!("{}{slots}", zones.join(" "))));
     }
     fields
 }
@@ -185,10 +162,7 @@ struct Edits {
 
 fn changes(desired: &Desired, found: &LiveReplicationGroup, live: &Live, set: &mut ChangeSet) {
     let wanted = &desired.replication_group;
-    let modify = || ModifyReplicationGroup {
-        id: wanted.id.clone(),
-        ..ModifyReplicationGroup::default()
-    };
+    let modify = || ModifyReplicationGroup { id: wanted.id.clone(), ..ModifyReplicationGroup::default() };
     let mut edits = Edits {
         fields: Vec::new(),
         settings: modify(),
@@ -209,13 +183,7 @@ fn changes(desired: &Desired, found: &LiveReplicationGroup, live: &Live, set: &m
     let mut calls = edits.chain(&modify());
     let mut fields = edits.fields;
     // Last, because tags can be put on only while the group is available.
-    add_tags(
-        &wanted.tags,
-        found.tags.as_ref(),
-        found.arn.as_deref(),
-        &mut fields,
-        &mut calls,
-    );
+    add_tags(&wanted.tags, found.tags.as_ref(), found.arn.as_deref(), &mut fields, &mut calls);
     if calls.is_empty() {
         return;
     }
@@ -243,22 +211,11 @@ impl Edits {
             }
         };
         push(&self.settings, "settings that change in place", &mut calls);
-        push(
-            &self.upgrade,
-            "engine upgrade, node by node, with brief failovers",
-            &mut calls,
-        );
-        push(
-            &self.resize,
-            "new node type, node by node, with brief failovers",
-            &mut calls,
-        );
+        push(&self.upgrade, "engine upgrade, node by node, with brief failovers", &mut calls);
+        push(&self.resize, "new node type, node by node, with brief failovers", &mut calls);
         calls.append(&mut self.scale);
         if self.multi_az_on {
-            let on = ModifyReplicationGroup {
-                multi_az: Some(true),
-                ..untouched.clone()
-            };
+            let on = ModifyReplicationGroup { multi_az: Some(true), ..untouched.clone() };
             push(&on, "Multi-AZ, now that every shard has its replicas", &mut calls);
         }
         calls
@@ -276,20 +233,11 @@ pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
     } else if found.status == "deleting" {
         // It goes by itself; what it holds in use has to wait for it.
         let reason = "it is being deleted already";
-        push_delete(
-            set,
-            ADDRESS,
-            id,
-            reason,
-            vec![Planned::waiting(Call::Await, gone, reason)],
-        );
+        push_delete(set, ADDRESS, id, reason, vec![Planned::waiting(Call::Await, gone, reason)]);
     } else {
         // Where the tags can't be read (as while it is being made), they are read again before it is deleted.
         let verify_owner = found.ownership == Ownership::Unknown;
-        let call = Call::DeleteReplicationGroup {
-            id: id.clone(),
-            verify_owner,
-        };
+        let call = Call::DeleteReplicationGroup { id: id.clone(), verify_owner };
         push_delete(set, ADDRESS, id, reason, vec![Planned::waiting(call, gone, reason)]);
     }
 }

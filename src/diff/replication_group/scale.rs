@@ -18,13 +18,7 @@ fn replica_counts<'a>(desired: &Desired, found: &'a LiveReplicationGroup) -> Vec
         .enumerate()
         .filter_map(|(index, group)| {
             let same_id = shards.iter().find(|shard| shard.id == group.id);
-            let shard = same_id.or_else(|| {
-                if by_hand {
-                    None
-                } else {
-                    shards.get(index).or(shards.first())
-                }
-            })?;
+            let shard = same_id.or_else(|| if by_hand { None } else { shards.get(index).or(shards.first()) })?;
             Some((group, group.zones.len().saturating_sub(1), shard.replica_zones.len()))
         })
         .collect()
@@ -57,26 +51,16 @@ pub(super) fn replicas(desired: &Desired, found: &LiveReplicationGroup, edits: &
     let (more, fewer): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, now, then)| then > now);
     if !more.is_empty() {
         let zones = live_zones(desired, found);
-        let counts = more
-            .iter()
-            .map(|(group, _, then)| count(group, *then, grown_zones(group, *then, &zones)))
-            .collect();
+        let counts =
+            more.iter().map(|(group, _, then)| count(group, *then, grown_zones(group, *then, &zones))).collect();
         let call = Call::IncreaseReplicaCount(id.clone(), counts);
         edits.scale.push(Planned::waiting(call, settled(&id), "more replicas"));
     }
     if !fewer.is_empty() {
         if found.node_groups.is_empty() {
-            refuse(
-                set,
-                "cluster.replicas_per_shard",
-                "the live shards can't be read",
-                "run again later",
-            );
+            refuse(set, "cluster.replicas_per_shard", "the live shards can't be read", "run again later");
         }
-        let counts = fewer
-            .iter()
-            .map(|(group, _, then)| count(group, *then, Vec::new()))
-            .collect();
+        let counts = fewer.iter().map(|(group, _, then)| count(group, *then, Vec::new())).collect();
         let call = Call::DecreaseReplicaCount(id.clone(), counts);
         edits.scale.push(Planned::waiting(call, settled(&id), "fewer replicas"));
     }
@@ -126,15 +110,8 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
     let id = wanted.id.clone();
     if then > now {
         let shards = shards_out(desired, found);
-        let reason = format!(
-            "more shards: {}; slots move online",
-            shard_texts(&shards[now.min(shards.len())..])
-        );
-        edits.scale.push(Planned::waiting(
-            Call::AddShards(id.clone(), shards),
-            settled(&id),
-            reason,
-        ));
+        let reason = format!("more shards: {}; slots move online", shard_texts(&shards[now.min(shards.len())..]));
+        edits.scale.push(Planned::waiting(Call::AddShards(id.clone(), shards), settled(&id), reason));
         return;
     }
     // Who goes is taken from what is live: by hand, those that the plan file lists no longer; else the last ones.
@@ -142,71 +119,39 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
     let by_hand = !desired.written.node_groups.is_empty();
     let mut candidates: Vec<&LiveNodeGroup> = found.node_groups.iter().collect();
     candidates.sort_by_key(|group| (by_hand && !listed.contains(group.id.as_str()), group.id.clone()));
-    let gone: Vec<String> = candidates
-        .split_off(then)
-        .into_iter()
-        .map(|group| group.id.clone())
-        .collect();
-    let reason = format!(
-        "fewer shards: {} go; their slots move online to the others",
-        gone.join(", ")
-    );
+    let gone: Vec<String> = candidates.split_off(then).into_iter().map(|group| group.id.clone()).collect();
+    let reason = format!("fewer shards: {} go; their slots move online to the others", gone.join(", "));
     let count = u32::try_from(then).unwrap_or(u32::MAX);
-    edits.scale.push(Planned::waiting(
-        Call::RemoveShards(id.clone(), count, gone),
-        settled(&id),
-        reason,
-    ));
+    edits.scale.push(Planned::waiting(Call::RemoveShards(id.clone(), count, gone), settled(&id), reason));
 }
 
 /// Shards with their zones, as `0004 (us-east-1a us-east-1b)`.
 fn shard_texts(shards: &[ShardZones]) -> String {
-    let texts: Vec<String> = shards
-        .iter()
-        .map(|shard| format!("{} ({})", shard.node_group_id, shard.zones.join(" ")))
-        .collect();
+    let texts: Vec<String> =
+        shards.iter().map(|shard| format!("{} ({})", shard.node_group_id, shard.zones.join(" "))).collect();
     texts.join(", ")
 }
 
 /// Zones of all shards after scaling out: those that are there as they are, the new ones as planned or spread on.
 fn shards_out(desired: &Desired, found: &LiveReplicationGroup) -> Vec<ShardZones> {
     let wanted = &desired.replication_group;
-    let live: BTreeMap<&str, &LiveNodeGroup> = found
-        .node_groups
-        .iter()
-        .map(|group| (group.id.as_str(), group))
-        .collect();
+    let live: BTreeMap<&str, &LiveNodeGroup> =
+        found.node_groups.iter().map(|group| (group.id.as_str(), group)).collect();
     let zones = live_zones(desired, found);
     let mut out: Vec<ShardZones> = found
         .node_groups
         .iter()
-        .map(|group| ShardZones {
-            node_group_id: group.id.clone(),
-            zones: group.zones.values().cloned().collect(),
-        })
+        .map(|group| ShardZones { node_group_id: group.id.clone(), zones: group.zones.values().cloned().collect() })
         .collect();
-    let mut fresh = wanted
-        .shards
-        .iter()
-        .filter(|shard| !live.contains_key(shard.id.as_str()));
+    let mut fresh = wanted.shards.iter().filter(|shard| !live.contains_key(shard.id.as_str()));
     while out.len() < wanted.shards.len() {
         let index = out.len();
         let Some(shard) = fresh.next() else { break };
-        let planned: Vec<String> = std::iter::once(&shard.primary_zone)
-            .chain(&shard.replica_zones)
-            .cloned()
-            .collect();
-        let spread_on = || {
-            (0..planned.len())
-                .filter_map(|node| spread(&zones, planned.len(), index, node))
-                .collect()
-        };
+        let planned: Vec<String> = std::iter::once(&shard.primary_zone).chain(&shard.replica_zones).cloned().collect();
+        let spread_on = || (0..planned.len()).filter_map(|node| spread(&zones, planned.len(), index, node)).collect();
         let by_hand = !desired.written.node_groups.is_empty();
         let zones = if by_hand { planned.clone() } else { spread_on() };
-        out.push(ShardZones {
-            node_group_id: shard.id.clone(),
-            zones,
-        });
+        out.push(ShardZones { node_group_id: shard.id.clone(), zones });
     }
     out
 }

@@ -32,18 +32,11 @@ pub(super) fn engine(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
         edits.upgrade.engine = Some(wanted.engine.clone());
         edits.upgrade.engine_version = Some(wanted.engine_version.clone());
     }
-    let versions: BTreeSet<&str> = found
-        .members
-        .iter()
-        .filter_map(|member| member.engine_version.as_deref())
-        .collect();
+    let versions: BTreeSet<&str> = found.members.iter().filter_map(|member| member.engine_version.as_deref()).collect();
     if desired.written.engine_version.is_none() && other_engine.is_none() {
         return;
     }
-    let others: Vec<&str> = versions
-        .into_iter()
-        .filter(|live| !satisfies(live, &wanted.engine_version))
-        .collect();
+    let others: Vec<&str> = versions.into_iter().filter(|live| !satisfies(live, &wanted.engine_version)).collect();
     if others.is_empty() && other_engine.is_none() {
         return;
     }
@@ -51,15 +44,8 @@ pub(super) fn engine(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
         refuse(
             set,
             "cluster.engine_version",
-            format!(
-                "{} can't be downgraded to {} in place",
-                others.join(", "),
-                wanted.engine_version
-            ),
-            format!(
-                "set `engine_version: \"{}\"`",
-                others.last().copied().unwrap_or_default()
-            ),
+            format!("{} can't be downgraded to {} in place", others.join(", "), wanted.engine_version),
+            format!("set `engine_version: \"{}\"`", others.last().copied().unwrap_or_default()),
         );
         return;
     }
@@ -73,10 +59,7 @@ pub(super) fn settings(desired: &Desired, found: &LiveReplicationGroup, edits: &
         edits.field("description", live.as_str(), wanted.description.as_str());
         edits.settings.description = Some(wanted.description.clone());
     }
-    if let Some(live) = found
-        .snapshot_retention_days
-        .filter(|live| *live != wanted.snapshot_retention_days)
-    {
+    if let Some(live) = found.snapshot_retention_days.filter(|live| *live != wanted.snapshot_retention_days) {
         edits.field("snapshot_retention_days", live, wanted.snapshot_retention_days);
         edits.settings.snapshot_retention_days = Some(wanted.snapshot_retention_days);
     }
@@ -105,25 +88,16 @@ fn written_settings(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edi
         edits.field("snapshot_window", live, asked.as_str());
         edits.settings.snapshot_window = Some(asked);
     }
-    let window = found
-        .members
-        .iter()
-        .find_map(|member| other(member.maintenance_window.as_ref(), &wanted.maintenance_window));
+    let window =
+        found.members.iter().find_map(|member| other(member.maintenance_window.as_ref(), &wanted.maintenance_window));
     if let Some((live, asked)) = window {
         edits.field("maintenance_window", live, asked.as_str());
         edits.settings.maintenance_window = Some(asked);
     }
     if let Some(asked) = &wanted.notification_topic_arn {
-        let differs = found
-            .members
-            .iter()
-            .find(|member| member.notification_topic_arn.as_ref() != Some(asked));
+        let differs = found.members.iter().find(|member| member.notification_topic_arn.as_ref() != Some(asked));
         if let Some(member) = differs {
-            edits.field(
-                "notification_topic_arn",
-                member.notification_topic_arn.clone(),
-                asked.as_str(),
-            );
+            edits.field("notification_topic_arn", member.notification_topic_arn.clone(), asked.as_str());
             edits.settings.notification_topic_arn = Some(asked.clone());
         }
     }
@@ -145,45 +119,26 @@ fn written_settings(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edi
 
 fn user_groups(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edits: &mut Edits) {
     let asked: BTreeSet<String> = wanted.user_group_ids.iter().cloned().collect();
-    let Some(live) = found
-        .user_group_ids
-        .as_ref()
-        .filter(|live| !asked.is_empty() && **live != asked)
-    else {
+    let Some(live) = found.user_group_ids.as_ref().filter(|live| !asked.is_empty() && **live != asked) else {
         return;
     };
-    edits.field(
-        "user_group_ids",
-        live.iter().cloned().collect::<Vec<_>>(),
-        wanted.user_group_ids.clone(),
-    );
+    edits.field("user_group_ids", live.iter().cloned().collect::<Vec<_>>(), wanted.user_group_ids.clone());
     edits.settings.user_groups_to_add = asked.difference(live).cloned().collect();
     edits.settings.user_groups_to_remove = live.difference(&asked).cloned().collect();
 }
 
 fn log_delivery(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edits: &mut Edits) {
     let asked: BTreeSet<String> = log_texts(&wanted.log_delivery).into_iter().collect();
-    let Some(live) = found
-        .log_delivery
-        .as_ref()
-        .filter(|live| !asked.is_empty() && **live != asked)
-    else {
+    let Some(live) = found.log_delivery.as_ref().filter(|live| !asked.is_empty() && **live != asked) else {
         return;
     };
-    edits.field(
-        "log_delivery",
-        live.iter().cloned().collect::<Vec<_>>(),
-        log_texts(&wanted.log_delivery),
-    );
+    edits.field("log_delivery", live.iter().cloned().collect::<Vec<_>>(), log_texts(&wanted.log_delivery));
     let log_type = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
     let kept: BTreeSet<String> = asked.iter().map(log_type).collect();
     let stopped: BTreeSet<String> = live.iter().map(log_type).filter(|kind| !kept.contains(kind)).collect();
     let changed = wanted.log_delivery.iter().filter(|log| !live.contains(&log_text(log)));
-    edits.settings.log_delivery = changed
-        .cloned()
-        .map(LogDeliveryChange::Set)
-        .chain(stopped.into_iter().map(LogDeliveryChange::Stop))
-        .collect();
+    edits.settings.log_delivery =
+        changed.cloned().map(LogDeliveryChange::Set).chain(stopped.into_iter().map(LogDeliveryChange::Stop)).collect();
 }
 
 pub(super) fn encryption(
@@ -222,14 +177,9 @@ pub(super) fn security_groups(wanted: &ReplicationGroup, found: &LiveReplication
     // Every member is looked at: drift of a single node is otherwise unseen. A member without groups is one whose
     // groups the cloud doesn't tell.
     let told = found.members.iter().filter(|member| !member.group_ids.is_empty());
-    let other = told
-        .map(|member| &member.group_ids)
-        .find(|groups| Some(*groups) != asked.as_ref());
+    let other = told.map(|member| &member.group_ids).find(|groups| Some(*groups) != asked.as_ref());
     let Some(before) = other else { return };
-    let after = asked.map_or_else(
-        || vec![Address::ClusterGroup.to_string()],
-        |ids| ids.into_iter().collect(),
-    );
+    let after = asked.map_or_else(|| vec![Address::ClusterGroup.to_string()], |ids| ids.into_iter().collect());
     edits.field("security_groups", before.iter().cloned().collect::<Vec<_>>(), after);
     edits.settings.groups = Some(wanted.groups.clone());
 }
@@ -238,27 +188,17 @@ pub(super) fn security_groups(wanted: &ReplicationGroup, found: &LiveReplication
 /// else among the settings. A group that neither the plan file nor this stack has put there is left alone.
 pub(super) fn parameter_group(desired: &Desired, found: &LiveReplicationGroup, live: &Live, edits: &mut Edits) {
     let wanted = &desired.replication_group.parameter_group;
-    let attached: BTreeSet<&String> = found
-        .members
-        .iter()
-        .filter_map(|member| member.parameter_group.as_ref())
-        .collect();
+    let attached: BTreeSet<&String> =
+        found.members.iter().filter_map(|member| member.parameter_group.as_ref()).collect();
     let written = desired.replication_group.own_parameter_group || desired.written.parameter_group.is_some();
-    let ours = |name: &str| {
-        live.parameter_groups
-            .iter()
-            .any(|group| group.name == name && group.ownership == Ownership::Ours)
-    };
+    let ours =
+        |name: &str| live.parameter_groups.iter().any(|group| group.name == name && group.ownership == Ownership::Ours);
     let upgrade = edits.upgrade.engine_version.is_some();
     let managed = |name: &&&String| written || ours(name) || (upgrade && name.starts_with("default."));
     let Some(other) = attached.iter().filter(|name| **name != wanted).find(managed) else {
         return;
     };
     edits.field("parameter_group", other.as_str(), wanted.as_str());
-    let call = if upgrade {
-        &mut edits.upgrade
-    } else {
-        &mut edits.settings
-    };
+    let call = if upgrade { &mut edits.upgrade } else { &mut edits.settings };
     call.parameter_group = Some(wanted.clone());
 }

@@ -36,9 +36,7 @@ impl Service {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::ElastiCache, Self::Ec2, Self::Sts, Self::Ssm]
-            .into_iter()
-            .find(|service| service.as_str() == name)
+        [Self::ElastiCache, Self::Ec2, Self::Sts, Self::Ssm].into_iter().find(|service| service.as_str() == name)
     }
 
     fn operations(self) -> &'static [Operation] {
@@ -92,25 +90,13 @@ impl ApiCall {
     pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let query = uri.query().unwrap_or_default();
         let scope = Scope::read(headers, query);
-        let region = scope
-            .as_ref()
-            .map_or(DEFAULT_REGION, |scope| scope.region.as_str())
-            .to_owned();
+        let region = scope.as_ref().map_or(DEFAULT_REGION, |scope| scope.region.as_str()).to_owned();
         check_region(&region)?;
         if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
-            let action = target
-                .strip_prefix("AmazonSSM.")
-                .ok_or_else(|| unknown_operation(target))?
-                .to_owned();
+            let action = target.strip_prefix("AmazonSSM.").ok_or_else(|| unknown_operation(target))?.to_owned();
             let json = serde_json::from_slice(body)
                 .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
-            return Ok(Self {
-                service: Service::Ssm,
-                region,
-                action,
-                parameters: Parameters::default(),
-                json,
-            });
+            return Ok(Self { service: Service::Ssm, region, action, parameters: Parameters::default(), json });
         }
         let form = if *method == Method::GET { query.as_bytes() } else { body };
         let parameters = Parameters::decode(form)?;
@@ -121,13 +107,7 @@ impl ApiCall {
             Some(service) => service,
             None => guess(&action, parameters.text("Version"))?,
         };
-        Ok(Self {
-            service,
-            region,
-            action,
-            parameters,
-            json: Value::Null,
-        })
+        Ok(Self { service, region, action, parameters, json: Value::Null })
     }
 
     /// Name for counting, such as `elasticache:DescribeReplicationGroups`.
@@ -155,41 +135,21 @@ impl ApiCall {
     ) -> Outcome {
         let (region, context) = state.enter(&self.region, now_ms, timing, peer);
         if self.service == Service::Ssm {
-            return Outcome {
-                answer: ssm::answer(region, &self.action, &self.json, request_id),
-                wrote: false,
-            };
+            return Outcome { answer: ssm::answer(region, &self.action, &self.json, request_id), wrote: false };
         }
         let Some(operation) = self.operation() else {
-            return Outcome {
-                answer: self.refuse(&self.invalid_action(), request_id),
-                wrote: false,
-            };
+            return Outcome { answer: self.refuse(&self.invalid_action(), request_id), wrote: false };
         };
-        let mut call = Call {
-            region,
-            context,
-            parameters: &self.parameters,
-            xml: Xml::default(),
-        };
+        let mut call = Call { region, context, parameters: &self.parameters, xml: Xml::default() };
         let is_rehearsal = self.service == Service::Ec2 && self.parameters.text("DryRun") == Some("true");
         let outcome = match is_rehearsal {
-            true => Err(ApiError::new(
-                "DryRunOperation",
-                "Request would have succeeded, but DryRun flag is set.",
-            )
-            .with_status(412)),
+            true => Err(ApiError::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+                .with_status(412)),
             false => (operation.run)(&mut call),
         };
         match outcome {
-            Ok(()) => Outcome {
-                answer: self.succeed(call.xml, request_id),
-                wrote: operation.writes,
-            },
-            Err(refusal) => Outcome {
-                answer: self.refuse(&refusal, request_id),
-                wrote: false,
-            },
+            Ok(()) => Outcome { answer: self.succeed(call.xml, request_id), wrote: operation.writes },
+            Err(refusal) => Outcome { answer: self.refuse(&refusal, request_id), wrote: false },
         }
     }
 
@@ -267,22 +227,12 @@ fn refuse_ec2(refusal: &ApiError, request_id: &str) -> Answer {
 
 impl Answer {
     fn xml(status: u16, xml: Xml, request_id: &str) -> Self {
-        Self {
-            status,
-            content_type: "text/xml",
-            body: xml.into_text(),
-            request_id: request_id.to_owned(),
-        }
+        Self { status, content_type: "text/xml", body: xml.into_text(), request_id: request_id.to_owned() }
     }
 
     /// A JSON answer.
     pub fn json(status: u16, content_type: &'static str, body: &Value, request_id: &str) -> Self {
-        Self {
-            status,
-            content_type,
-            body: body.to_string(),
-            request_id: request_id.to_owned(),
-        }
+        Self { status, content_type, body: body.to_string(), request_id: request_id.to_owned() }
     }
 
     /// A short JSON answer to what is no call of the API.
@@ -299,18 +249,13 @@ struct Scope {
 
 impl Scope {
     fn read(headers: &HeaderMap, query: &str) -> Option<Self> {
-        let from_header = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| {
-                let (_, rest) = value.split_once("Credential=")?;
-                rest.split([',', ' ']).next().map(str::to_owned)
-            });
+        let from_header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+            let (_, rest) = value.split_once("Credential=")?;
+            rest.split([',', ' ']).next().map(str::to_owned)
+        });
         let from_query = || {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs
-                .find(|(name, _)| name == "X-Amz-Credential")
-                .map(|(_, value)| value.into_owned())
+            pairs.find(|(name, _)| name == "X-Amz-Credential").map(|(_, value)| value.into_owned())
         };
         let credential = from_header.or_else(from_query)?;
         // The access key may hold slashes, the four parts after it may not.
@@ -322,9 +267,7 @@ impl Scope {
 }
 
 fn check_region(region: &str) -> Result<(), ApiError> {
-    let made_well = region
-        .chars()
-        .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
+    let made_well = region.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
     match made_well && (1..=32).contains(&region.len()) {
         true => Ok(()),
         false => Err(ApiError::value(format!("{region:?} is no name of a region"))),
@@ -344,19 +287,13 @@ fn guess(action: &str, version: Option<&str>) -> Result<Service, ApiError> {
     services.into_iter().find(has).ok_or_else(|| {
         ApiError::new(
             "InvalidAction",
-            format!(
-                "Could not find operation {action} for version {}",
-                version.unwrap_or_default()
-            ),
+            format!("Could not find operation {action} for version {}", version.unwrap_or_default()),
         )
     })
 }
 
 fn unknown_operation(target: &str) -> ApiError {
-    ApiError::new(
-        "UnknownOperationException",
-        format!("{target} is not an operation of this local cloud"),
-    )
+    ApiError::new("UnknownOperationException", format!("{target} is not an operation of this local cloud"))
 }
 
 #[cfg(test)]
@@ -382,10 +319,7 @@ mod tests {
     fn unsigned_calls_are_guessed() {
         let call = read("none", "Action=DescribeVpcs").unwrap();
         assert_eq!((call.region.as_str(), call.service), ("us-east-1", Service::Ec2));
-        assert_eq!(
-            read("none", "Action=X&Version=2015-02-02").unwrap().service,
-            Service::ElastiCache
-        );
+        assert_eq!(read("none", "Action=X&Version=2015-02-02").unwrap().service, Service::ElastiCache);
         assert_eq!(read("none", "Action=X").unwrap_err().code, "InvalidAction");
         assert_eq!(read("none", "").unwrap_err().code, "MissingAction");
     }
@@ -407,17 +341,8 @@ mod tests {
             call.run(&mut state, 0, Timing::default(), None, "id").answer
         };
         let ec2 = answer("ec2");
-        assert!(
-            ec2.body
-                .starts_with("<Response><Errors><Error><Code>InvalidAction</Code>"),
-            "{}",
-            ec2.body
-        );
+        assert!(ec2.body.starts_with("<Response><Errors><Error><Code>InvalidAction</Code>"), "{}", ec2.body);
         assert_eq!(ec2.status, 400);
-        assert!(
-            answer("elasticache")
-                .body
-                .contains("<Error><Type>Sender</Type><Code>InvalidAction</Code>")
-        );
+        assert!(answer("elasticache").body.contains("<Error><Type>Sender</Type><Code>InvalidAction</Code>"));
     }
 }

@@ -36,18 +36,10 @@ pub(crate) struct Call<'a> {
 
 /// A row of an operation that only reads.
 pub(crate) const fn reads(name: &'static str, run: fn(&mut Call<'_>) -> Result<(), ApiError>) -> Operation {
-    Operation {
-        name,
-        writes: false,
-        run,
-    }
+    Operation { name, writes: false, run }
 }
 
 /// A row of an operation that changes the state.
 pub(crate) const fn writes(name: &'static str, run: fn(&mut Call<'_>) -> Result<(), ApiError>) -> Operation {
-    Operation {
-        name,
-        writes: true,
-        run,
-    }
+    Operation { name, writes: true, run }
 }

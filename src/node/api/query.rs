@@ -25,10 +25,7 @@ impl Parameters {
             let mut node = &mut root;
             for (depth, step) in name.split('.').enumerate() {
                 if depth >= DEEPEST {
-                    return Err(ApiError::new(
-                        "MalformedQueryString",
-                        "A parameter name is nested too deeply.",
-                    ));
+                    return Err(ApiError::new("MalformedQueryString", "A parameter name is nested too deeply."));
                 }
                 node = node.children.entry(step.to_owned()).or_default();
             }
@@ -39,10 +36,7 @@ impl Parameters {
 
     /// The structure below a name; an empty one if it is not given.
     pub fn structure(&self, name: &str) -> &Self {
-        static EMPTY: Parameters = Parameters {
-            value: None,
-            children: BTreeMap::new(),
-        };
+        static EMPTY: Parameters = Parameters { value: None, children: BTreeMap::new() };
         self.children.get(name).unwrap_or(&EMPTY)
     }
 
@@ -75,9 +69,7 @@ impl Parameters {
     pub fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let wrong =
             |text: &str| ApiError::new("MalformedInput", format!("{name} must be a whole number, not {text:?}"));
-        self.text(name)
-            .map(|text| text.trim().parse().map_err(|_| wrong(text)))
-            .transpose()
+        self.text(name).map(|text| text.trim().parse().map_err(|_| wrong(text))).transpose()
     }
 
     /// A truth value, if it is given.
@@ -86,10 +78,7 @@ impl Parameters {
             None => Ok(None),
             Some("true" | "True" | "1") => Ok(Some(true)),
             Some("false" | "False" | "0") => Ok(Some(false)),
-            Some(text) => Err(ApiError::new(
-                "MalformedInput",
-                format!("{name} must be true or false, not {text:?}"),
-            )),
+            Some(text) => Err(ApiError::new("MalformedInput", format!("{name} must be true or false, not {text:?}"))),
         }
     }
 
@@ -103,40 +92,27 @@ impl Parameters {
             return numbered;
         }
         // `Name.member.1` or `Name.Element.1`: one level of a name between.
-        node.children
-            .values()
-            .map(Self::numbered)
-            .find(|elements| !elements.is_empty())
-            .unwrap_or_default()
+        node.children.values().map(Self::numbered).find(|elements| !elements.is_empty()).unwrap_or_default()
     }
 
     fn numbered(&self) -> Vec<&Self> {
         let number = |(name, node): (&str, _)| Some((name.parse::<u32>().ok()?, node));
-        let mut elements: Vec<(u32, &Self)> = self
-            .children
-            .iter()
-            .filter_map(|(name, node)| number((name.as_str(), node)))
-            .collect();
+        let mut elements: Vec<(u32, &Self)> =
+            self.children.iter().filter_map(|(name, node)| number((name.as_str(), node))).collect();
         elements.sort_by_key(|(number, _)| *number);
         elements.into_iter().map(|(_, node)| node).collect()
     }
 
     /// The texts of a list.
     pub fn strings(&self, name: &str) -> Vec<String> {
-        self.list(name)
-            .into_iter()
-            .filter_map(|element| element.value.clone())
-            .collect()
+        self.list(name).into_iter().filter_map(|element| element.value.clone()).collect()
     }
 }
 
 /// Tags of a list whose elements have `Key` and `Value`.
 pub(crate) fn tags(elements: &[&Parameters]) -> Vec<(String, String)> {
     let tag = |element: &&Parameters| {
-        (
-            element.string("Key").unwrap_or_default(),
-            element.string("Value").unwrap_or_default(),
-        )
+        (element.string("Key").unwrap_or_default(), element.string("Value").unwrap_or_default())
     };
     elements.iter().map(tag).collect()
 }
@@ -151,11 +127,9 @@ mod tests {
 
     #[test]
     fn lists_are_read_in_all_three_spellings() {
-        for form in [
-            "Ids.1=a&Ids.2=b",
-            "Ids.member.1=a&Ids.member.2=b",
-            "Ids.SubnetIdentifier.2=b&Ids.SubnetIdentifier.1=a",
-        ] {
+        for form in
+            ["Ids.1=a&Ids.2=b", "Ids.member.1=a&Ids.member.2=b", "Ids.SubnetIdentifier.2=b&Ids.SubnetIdentifier.1=a"]
+        {
             assert_eq!(decoded(form).strings("Ids"), ["a", "b"], "{form}");
         }
     }

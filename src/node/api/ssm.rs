@@ -18,10 +18,7 @@ pub(crate) fn answer(region: &Region, action: &str, input: &Value, request_id: &
     let outcome = match action {
         "GetParameter" => get_parameter(region, input),
         "GetParameters" => get_parameters(region, input),
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("There is no operation {action} here"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("There is no operation {action} here"))),
     };
     match outcome {
         Ok(output) => Answer::json(200, CONTENT_TYPE, &output, request_id),
@@ -41,10 +38,7 @@ fn get_parameter(region: &Region, input: &Value) -> Result<Value, ApiError> {
     };
     match parameter(region, name) {
         Some(parameter) => Ok(json!({ "Parameter": parameter })),
-        None => Err(ApiError::new(
-            "ParameterNotFound",
-            format!("Systems Manager parameter {name} not found."),
-        )),
+        None => Err(ApiError::new("ParameterNotFound", format!("Systems Manager parameter {name} not found."))),
     }
 }
 

@@ -69,16 +69,12 @@ pub(super) fn log_deliveries(old: &[LogDelivery], changes: &[LogDeliveryInput]) 
             continue;
         }
         let (Some(destination_type), Some(destination)) = (&change.destination_type, &change.destination) else {
-            return Err(ApiError::combination(
-                "A log delivery needs DestinationType and DestinationDetails.",
-            ));
+            return Err(ApiError::combination("A log delivery needs DestinationType and DestinationDetails."));
         };
         let format = change.format.clone().unwrap_or_else(|| "json".to_owned());
         let is_known = ["cloudwatch-logs", "kinesis-firehose"].contains(&destination_type.as_str());
         if !is_known || !["text", "json"].contains(&format.as_str()) {
-            return Err(ApiError::value(
-                "Invalid DestinationType or LogFormat of a log delivery.",
-            ));
+            return Err(ApiError::value("Invalid DestinationType or LogFormat of a log delivery."));
         }
         all.push(LogDelivery {
             log_type: change.log_type.clone(),
@@ -96,9 +92,9 @@ pub(super) fn replicas(count: Option<i64>) -> Result<usize, ApiError> {
     let count = count.unwrap_or(1);
     match usize::try_from(count) {
         Ok(replicas) if count <= MOST_REPLICAS => Ok(replicas),
-        _ => Err(ApiError::value(format!(
-            "The number of replicas per node group must be within 0 and {MOST_REPLICAS}."
-        ))),
+        _ => {
+            Err(ApiError::value(format!("The number of replicas per node group must be within 0 and {MOST_REPLICAS}.")))
+        }
     }
 }
 
@@ -115,11 +111,7 @@ pub(super) fn check_zone(zone: &str, zones: &[String]) -> Result<String, ApiErro
 
 /// Refuses more nodes than a cluster may have.
 pub(super) fn check_node_count(count: usize, version: &EngineVersion) -> Result<(), ApiError> {
-    let most = if version.numbers() >= vec![5, 0, 6] {
-        MOST_NODES_BY_QUOTA
-    } else {
-        MOST_NODES
-    };
+    let most = if version.numbers() >= vec![5, 0, 6] { MOST_NODES_BY_QUOTA } else { MOST_NODES };
     if count <= most {
         return Ok(());
     }
@@ -132,18 +124,11 @@ pub(super) fn check_multi_az(group: &ReplicationGroup) -> Result<(), ApiError> {
     if !group.settings.multi_az {
         return Ok(());
     }
-    if group
-        .kept_node_groups()
-        .any(|node_group| node_group.kept_members().count() < 2)
-    {
-        return Err(ApiError::combination(
-            "Multi-AZ needs at least one replica in every node group.",
-        ));
+    if group.kept_node_groups().any(|node_group| node_group.kept_members().count() < 2) {
+        return Err(ApiError::combination("Multi-AZ needs at least one replica in every node group."));
     }
     if group.zones().len() < 2 {
-        return Err(ApiError::combination(
-            "Multi-AZ needs nodes in at least two availability zones.",
-        ));
+        return Err(ApiError::combination("Multi-AZ needs nodes in at least two availability zones."));
     }
     Ok(())
 }

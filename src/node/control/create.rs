@@ -176,19 +176,10 @@ impl Region {
             for (index, zone) in shard.zones.iter().enumerate() {
                 let member_id = format!("{id}-{}-{:03}", shard.id, index + 1);
                 let member = self.new_member(context, member_id, zone, subnet_group, tags);
-                members.push(Member {
-                    is_primary: index == 0,
-                    ..member
-                });
+                members.push(Member { is_primary: index == 0, ..member });
             }
             let (slots, status) = (shard.slots, Status::Creating);
-            node_groups.push(NodeGroup {
-                id: shard.id,
-                status,
-                slots,
-                next_slots: None,
-                members,
-            });
+            node_groups.push(NodeGroup { id: shard.id, status, slots, next_slots: None, members });
         }
         node_groups
     }
@@ -216,9 +207,7 @@ fn refuse_unsupported(input: &CreateReplicationGroup) -> Result<(), ApiError> {
         return Err(ApiError::combination(format!("This local cloud does not take {name}.")));
     }
     if input.cache_cluster_count.is_some() && (input.node_group_count.is_some() || !input.node_groups.is_empty()) {
-        return Err(ApiError::combination(
-            "Only one of NumCacheClusters and NumNodeGroups may be given.",
-        ));
+        return Err(ApiError::combination("Only one of NumCacheClusters and NumNodeGroups may be given."));
     }
     if input.automatic_failover == Some(false) {
         let message = "Redis with cluster mode enabled cannot be created with auto failover turned off.";
@@ -241,16 +230,8 @@ fn create_settings(id: &str, input: &CreateReplicationGroup) -> Result<Settings,
         return Err(ApiError::missing("CacheNodeType"));
     };
     node_types::check(node_type)?;
-    let maintenance_window = input
-        .maintenance_window
-        .as_deref()
-        .map(validate::maintenance_window)
-        .transpose()?;
-    let snapshot_window = input
-        .snapshot_window
-        .as_deref()
-        .map(validate::snapshot_window)
-        .transpose()?;
+    let maintenance_window = input.maintenance_window.as_deref().map(validate::maintenance_window).transpose()?;
+    let snapshot_window = input.snapshot_window.as_deref().map(validate::snapshot_window).transpose()?;
     Ok(Settings {
         description,
         node_type: node_type.clone(),
@@ -304,9 +285,7 @@ fn shards(input: &CreateReplicationGroup, subnet_group: &SubnetGroup) -> Result<
     let default_count = input.node_groups.len().max(1);
     let count = usize::try_from(input.node_group_count.unwrap_or(default_count as i64)).unwrap_or(0);
     if count == 0 || count > MOST_NODES_BY_QUOTA {
-        return Err(ApiError::value(format!(
-            "NumNodeGroups must be from 1 to {MOST_NODES_BY_QUOTA}."
-        )));
+        return Err(ApiError::value(format!("NumNodeGroups must be from 1 to {MOST_NODES_BY_QUOTA}.")));
     }
     if !input.node_groups.is_empty() && input.node_groups.len() != count {
         let message = "The number of NodeGroupConfiguration entries must be NumNodeGroups.";
@@ -329,9 +308,7 @@ fn shards(input: &CreateReplicationGroup, subnet_group: &SubnetGroup) -> Result<
     ids.dedup();
     let all_slots: Vec<_> = shards.iter().map(|shard| shard.slots.clone()).collect();
     if ids.len() != count || !slots::are_complete(&all_slots) {
-        return Err(ApiError::value(
-            "Node group ids must differ, and their slots must be 0-16383, each exactly once.",
-        ));
+        return Err(ApiError::value("Node group ids must differ, and their slots must be 0-16383, each exactly once."));
     }
     Ok(shards)
 }
@@ -363,10 +340,7 @@ fn shard_zones(
     (0..=replicas)
         .map(|member| match chosen(member) {
             Some(zone) => check_zone(&zone, zones),
-            None => Ok(zones
-                .get((index + member) % zones.len().max(1))
-                .cloned()
-                .unwrap_or_default()),
+            None => Ok(zones.get((index + member) % zones.len().max(1)).cloned().unwrap_or_default()),
         })
         .collect()
 }

@@ -15,21 +15,11 @@ pub(crate) struct EngineVersion {
 }
 
 const fn redis(version: &'static str, full: &'static str, family: &'static str) -> EngineVersion {
-    EngineVersion {
-        engine: EngineKind::Redis,
-        version,
-        full,
-        family,
-    }
+    EngineVersion { engine: EngineKind::Redis, version, full, family }
 }
 
 const fn valkey(version: &'static str, full: &'static str, family: &'static str) -> EngineVersion {
-    EngineVersion {
-        engine: EngineKind::Valkey,
-        version,
-        full,
-        family,
-    }
+    EngineVersion { engine: EngineKind::Valkey, version, full, family }
 }
 
 /// All versions, each engine's in ascending order.
@@ -80,9 +70,7 @@ pub(crate) fn engine_named(name: &str) -> Result<EngineKind, ApiError> {
     match name.to_ascii_lowercase().as_str() {
         "redis" => Ok(EngineKind::Redis),
         "valkey" => Ok(EngineKind::Valkey),
-        "memcached" => Err(ApiError::value(
-            "Replication groups take the engines redis and valkey, not memcached.",
-        )),
+        "memcached" => Err(ApiError::value("Replication groups take the engines redis and valkey, not memcached.")),
         _ => Err(ApiError::value(format!("Unrecognized engine name: {name}"))),
     }
 }
@@ -90,9 +78,7 @@ pub(crate) fn engine_named(name: &str) -> Result<EngineKind, ApiError> {
 /// The newest version of an engine.
 pub(crate) fn newest(engine: EngineKind) -> Result<EngineVersion, ApiError> {
     let newest = ENGINE_VERSIONS.iter().rfind(|row| row.engine == engine);
-    newest
-        .copied()
-        .ok_or_else(|| ApiError::value("Unrecognized engine name"))
+    newest.copied().ok_or_else(|| ApiError::value("Unrecognized engine name"))
 }
 
 /// The version that a caller means: a listed one, or `6.x` for the newest of a major version.

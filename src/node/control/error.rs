@@ -17,11 +17,7 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal with the caller's fault as its cause: HTTP 400.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            status: 400,
-            message: message.into(),
-        }
+        Self { code, status: 400, message: message.into() }
     }
 
     /// The same refusal with another HTTP status.
@@ -41,9 +37,6 @@ impl ApiError {
 
     /// A parameter that has to be given.
     pub fn missing(name: &str) -> Self {
-        Self::new(
-            "MissingParameter",
-            format!("The request must contain the parameter {name}"),
-        )
+        Self::new("MissingParameter", format!("The request must contain the parameter {name}"))
     }
 }

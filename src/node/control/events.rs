@@ -45,10 +45,7 @@ const SOURCE_TYPES: &[(&str, Option<SourceType>)] = &[
 impl SourceType {
     /// Name on the wire.
     pub fn as_str(self) -> &'static str {
-        SOURCE_TYPES
-            .iter()
-            .find(|(_, kind)| *kind == Some(self))
-            .map_or("", |(name, _)| name)
+        SOURCE_TYPES.iter().find(|(_, kind)| *kind == Some(self)).map_or("", |(name, _)| name)
     }
 }
 
@@ -73,12 +70,7 @@ impl Region {
             self.events.drain(..self.events.len() + 1 - KEPT_COUNT);
         }
         let (source_id, message) = (source_id.to_owned(), message.into());
-        self.events.push(Event {
-            source,
-            source_id,
-            message,
-            date_ms: now_ms,
-        });
+        self.events.push(Event { source, source_id, message, date_ms: now_ms });
     }
 
     /// Events in the order of their time; the last hour when no time is given.
@@ -88,9 +80,7 @@ impl Region {
             Some(name) => Some(source_type(name)?),
         };
         if input.source_id.is_some() && kind.is_none() {
-            return Err(ApiError::combination(
-                "SourceType must be provided when SourceIdentifier is given.",
-            ));
+            return Err(ApiError::combination("SourceType must be provided when SourceIdentifier is given."));
         }
         let (start_ms, end_ms) = span(now_ms, input)?;
         let id = input.source_id.as_deref().map(str::to_ascii_lowercase);
@@ -105,21 +95,15 @@ impl Region {
 
 fn source_type(name: &str) -> Result<Option<SourceType>, ApiError> {
     let row = SOURCE_TYPES.iter().find(|(known, _)| *known == name);
-    row.map(|(_, kind)| *kind)
-        .ok_or_else(|| ApiError::value(format!("Invalid source type: {name}")))
+    row.map(|(_, kind)| *kind).ok_or_else(|| ApiError::value(format!("Invalid source type: {name}")))
 }
 
 fn span(now_ms: u64, input: &DescribeEvents) -> Result<(u64, u64), ApiError> {
     if input.duration_min.is_some() && (input.start_ms.is_some() || input.end_ms.is_some()) {
-        return Err(ApiError::combination(
-            "Duration can't be combined with StartTime or EndTime.",
-        ));
+        return Err(ApiError::combination("Duration can't be combined with StartTime or EndTime."));
     }
     let end_ms = input.end_ms.unwrap_or(now_ms);
-    let duration_ms = input
-        .duration_min
-        .unwrap_or(DEFAULT_DURATION_MIN)
-        .saturating_mul(60_000);
+    let duration_ms = input.duration_min.unwrap_or(DEFAULT_DURATION_MIN).saturating_mul(60_000);
     let start_ms = input.start_ms.unwrap_or_else(|| end_ms.saturating_sub(duration_ms));
     if start_ms > end_ms {
         return Err(ApiError::combination("StartTime must be before EndTime."));

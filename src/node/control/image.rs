@@ -18,16 +18,8 @@ const CREATED: &str = "20260101.0";
 
 /// Series: name in Parameter Store before the architecture, and image name before the date.
 const SERIES: &[(&str, &str, &str)] = &[
-    (
-        "al2023-ami-kernel-default-",
-        "al2023-ami-2023.9.",
-        "Amazon Linux 2023 AMI",
-    ),
-    (
-        "al2023-ami-minimal-kernel-default-",
-        "al2023-ami-minimal-2023.9.",
-        "Amazon Linux 2023 minimal AMI",
-    ),
+    ("al2023-ami-kernel-default-", "al2023-ami-2023.9.", "Amazon Linux 2023 AMI"),
+    ("al2023-ami-minimal-kernel-default-", "al2023-ami-minimal-2023.9.", "Amazon Linux 2023 minimal AMI"),
 ];
 
 /// When all images were made.
@@ -43,9 +35,6 @@ impl Region {
             architecture,
             parameter: format!("/aws/service/ami-amazon-linux-latest/{parameter}{architecture}"),
         };
-        SERIES
-            .iter()
-            .flat_map(|series| [of(series, "x86_64"), of(series, "arm64")])
-            .collect()
+        SERIES.iter().flat_map(|series| [of(series, "x86_64"), of(series, "arm64")]).collect()
     }
 }

@@ -98,9 +98,9 @@ impl Default for MetadataOptions {
 impl MetadataOptions {
     fn changed(&self, change: &MetadataChange) -> Result<Self, ApiError> {
         let one_of = |name: &str, value: &Option<String>, old: &String, allowed: [&str; 2]| match value {
-            Some(value) if !allowed.contains(&value.as_str()) => Err(ApiError::value(format!(
-                "Value ({value}) for parameter {name} is invalid."
-            ))),
+            Some(value) if !allowed.contains(&value.as_str()) => {
+                Err(ApiError::value(format!("Value ({value}) for parameter {name} is invalid.")))
+            }
             value => Ok(value.clone().unwrap_or_else(|| old.clone())),
         };
         let hop_limit = change.hop_limit.unwrap_or(self.hop_limit);
@@ -110,12 +110,7 @@ impl MetadataOptions {
         }
         let switch = ["enabled", "disabled"];
         Ok(Self {
-            http_tokens: one_of(
-                "HttpTokens",
-                &change.http_tokens,
-                &self.http_tokens,
-                ["required", "optional"],
-            )?,
+            http_tokens: one_of("HttpTokens", &change.http_tokens, &self.http_tokens, ["required", "optional"])?,
             hop_limit,
             http_endpoint: one_of("HttpEndpoint", &change.http_endpoint, &self.http_endpoint, switch)?,
             http_protocol_ipv6: one_of(
@@ -124,12 +119,7 @@ impl MetadataOptions {
                 &self.http_protocol_ipv6,
                 switch,
             )?,
-            instance_tags: one_of(
-                "InstanceMetadataTags",
-                &change.instance_tags,
-                &self.instance_tags,
-                switch,
-            )?,
+            instance_tags: one_of("InstanceMetadataTags", &change.instance_tags, &self.instance_tags, switch)?,
         })
     }
 }
@@ -184,21 +174,14 @@ impl Instance {
 
     /// Private name, such as `ip-172-31-0-4.ec2.internal`.
     pub fn private_name(&self, region: &str) -> String {
-        let domain = if region == "us-east-1" {
-            "ec2".to_owned()
-        } else {
-            format!("{region}.compute")
-        };
+        let domain = if region == "us-east-1" { "ec2".to_owned() } else { format!("{region}.compute") };
         format!("ip-{}.{domain}.internal", self.interface.private_ip.replace('.', "-"))
     }
 }
 
 /// An instance that does not exist.
 pub(crate) fn not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidInstanceID.NotFound",
-        format!("The instance ID '{id}' does not exist"),
-    )
+    ApiError::new("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"))
 }
 
 impl Region {
@@ -211,20 +194,10 @@ impl Region {
                     "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
                 ));
             }
-            return Ok(launch
-                .instance_ids
-                .iter()
-                .filter_map(|id| self.instances.get(id).cloned())
-                .collect());
+            return Ok(launch.instance_ids.iter().filter_map(|id| self.instances.get(id).cloned()).collect());
         }
-        if input
-            .client_token
-            .as_ref()
-            .is_some_and(|token| token.len() > 64 || !token.is_ascii())
-        {
-            return Err(ApiError::value(
-                "Client token is invalid: at most 64 ASCII characters are allowed.",
-            ));
+        if input.client_token.as_ref().is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
+            return Err(ApiError::value("Client token is invalid: at most 64 ASCII characters are allowed."));
         }
         let template = self.instance_template(context, &input)?;
         let mut started = Vec::new();
@@ -253,21 +226,13 @@ impl Region {
                 "MinCount must be at least 1, and MaxCount at least MinCount and at most {MOST_AT_ONCE}."
             )));
         }
-        let image = self
-            .images()
-            .into_iter()
-            .find(|image| image.id == input.image_id)
-            .ok_or_else(|| {
-                let message = format!("The image id '[{}]' does not exist", input.image_id);
-                ApiError::new("InvalidAMIID.NotFound", message)
-            })?;
+        let image = self.images().into_iter().find(|image| image.id == input.image_id).ok_or_else(|| {
+            let message = format!("The image id '[{}]' does not exist", input.image_id);
+            ApiError::new("InvalidAMIID.NotFound", message)
+        })?;
         let instance_type = input.instance_type.clone().unwrap_or_else(|| "m1.small".to_owned());
         check_type(&instance_type, image.architecture)?;
-        if let Some(name) = input
-            .key_name
-            .as_ref()
-            .filter(|name| !self.key_pairs.contains_key(*name))
-        {
+        if let Some(name) = input.key_name.as_ref().filter(|name| !self.key_pairs.contains_key(*name)) {
             return Err(super::key_pair::not_found(name));
         }
         let subnet = match &input.subnet_id {
@@ -328,12 +293,7 @@ impl Region {
         if ids.is_empty() {
             let is_default =
                 |group: &&super::security_group::SecurityGroup| group.vpc_id == vpc_id && group.name == "default";
-            ids.extend(
-                self.security_groups
-                    .values()
-                    .find(is_default)
-                    .map(|group| group.id.clone()),
-            );
+            ids.extend(self.security_groups.values().find(is_default).map(|group| group.id.clone()));
         }
         Ok(ids)
     }
@@ -399,8 +359,7 @@ impl Region {
         }
         self.instances.retain(|_, instance| instance.state_until_ms != Some(0));
         let instances = &self.instances;
-        self.launches
-            .retain(|_, launch| launch.instance_ids.iter().any(|id| instances.contains_key(id)));
+        self.launches.retain(|_, launch| launch.instance_ids.iter().any(|id| instances.contains_key(id)));
         changed || self.instances.len() != before
     }
 }
@@ -415,19 +374,12 @@ fn check_type(name: &str, architecture: &str) -> Result<(), ApiError> {
     let is_size = SIZES.contains(&base) || size.starts_with("metal-");
     let is_family = family.starts_with(|one: char| one.is_ascii_lowercase())
         && family.chars().any(|one| one.is_ascii_digit())
-        && family
-            .chars()
-            .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
+        && family.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
     if !is_size || !is_family {
         return Err(bad_type(name));
     }
     // Graviton: a letter g after the generation's digit.
-    let after_digits = family
-        .split('-')
-        .next()
-        .unwrap_or(family)
-        .rsplit(|one: char| one.is_ascii_digit())
-        .next();
+    let after_digits = family.split('-').next().unwrap_or(family).rsplit(|one: char| one.is_ascii_digit()).next();
     let is_arm = after_digits.is_some_and(|letters| letters.starts_with('g')) || family == "a1";
     if is_arm != (architecture == "arm64") {
         return Err(ApiError::value(format!(

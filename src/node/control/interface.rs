@@ -50,11 +50,8 @@ impl Region {
 
     /// Every interface that is held.
     pub fn interfaces(&self) -> Vec<HeldInterface<'_>> {
-        let of_instances = self
-            .instances
-            .values()
-            .filter(|instance| !instance.is_terminated())
-            .map(|instance| HeldInterface {
+        let of_instances =
+            self.instances.values().filter(|instance| !instance.is_terminated()).map(|instance| HeldInterface {
                 interface: &instance.interface,
                 group_ids: &instance.group_ids,
                 description: String::new(),

@@ -25,10 +25,7 @@ pub(crate) struct KeyPair {
 
 /// A key pair that does not exist.
 pub(crate) fn not_found(name: &str) -> ApiError {
-    ApiError::new(
-        "InvalidKeyPair.NotFound",
-        format!("The key pair '{name}' does not exist"),
-    )
+    ApiError::new("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"))
 }
 
 impl Region {
@@ -41,9 +38,7 @@ impl Region {
         tags: &[(String, String)],
     ) -> Result<KeyPair, ApiError> {
         if name.is_empty() || name.len() > 255 || !name.is_ascii() {
-            return Err(ApiError::value(
-                "Invalid value for keyName: 1 to 255 ASCII characters are allowed.",
-            ));
+            return Err(ApiError::value("Invalid value for keyName: 1 to 255 ASCII characters are allowed."));
         }
         let public_key = decode_line(material).ok_or_else(bad_format)?;
         let (kind, fingerprint) = fingerprint(&public_key)?;
@@ -103,8 +98,5 @@ fn fingerprint(line: &str) -> Result<(&'static str, String), ApiError> {
         return Err(bad_format());
     }
     // For RSA keys EC2 gives the MD5 of the DER form; here both kinds get the OpenSSH fingerprint.
-    Ok((
-        kind,
-        format!("{}=", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob))),
-    ))
+    Ok((kind, format!("{}=", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob)))))
 }

@@ -99,9 +99,7 @@ pub(crate) fn stable_id(prefix: &str, name: &str) -> String {
 
 /// A number that depends on nothing but the text (FNV-1a, mixed).
 pub(crate) fn stable_number(text: &str) -> u64 {
-    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    }))
+    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
 }
 
 fn mix(mut number: u64) -> u64 {
@@ -127,13 +125,7 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self {
-            create_ms: 1000,
-            modify_ms: 300,
-            delete_ms: 500,
-            instance_ms: 1000,
-            without_nodes: false,
-        }
+        Self { create_ms: 1000, modify_ms: 300, delete_ms: 500, instance_ms: 1000, without_nodes: false }
     }
 }
 
@@ -151,13 +143,7 @@ pub(crate) struct Context<'a> {
 impl State {
     /// An empty cloud whose ids are drawn from the stream of this seed.
     pub fn new(seed: u64) -> Self {
-        Self {
-            source: Source {
-                seed,
-                ..Source::default()
-            },
-            ..Self::default()
-        }
+        Self { source: Source { seed, ..Source::default() }, ..Self::default() }
     }
 
     /// The region of this name, made on first use, with what an operation on it needs.
@@ -168,19 +154,8 @@ impl State {
         timing: Timing,
         peer: Option<&'a network::Surroundings>,
     ) -> (&'a mut Region, Context<'a>) {
-        let region = self
-            .regions
-            .entry(region.to_owned())
-            .or_insert_with(|| Region::new(region));
-        (
-            region,
-            Context {
-                now_ms,
-                timing,
-                source: &mut self.source,
-                peer,
-            },
-        )
+        let region = self.regions.entry(region.to_owned()).or_insert_with(|| Region::new(region));
+        (region, Context { now_ms, timing, source: &mut self.source, peer })
     }
 
     /// Advances every status that is due; says whether anything changed.
@@ -198,10 +173,7 @@ impl State {
         let mut wanted = Wanted::default();
         for region in self.regions.values() {
             for group in region.groups.values().filter(|group| group.is_wanted()) {
-                let key = ClusterKey {
-                    region: region.name.clone(),
-                    replication_group_id: group.id.clone(),
-                };
+                let key = ClusterKey { region: region.name.clone(), replication_group_id: group.id.clone() };
                 wanted.clusters.insert(key, region.wanted_cluster(group));
             }
         }

@@ -64,10 +64,7 @@ impl Region {
         let is_timed = !needs_nodes || context.timing.without_nodes;
         group.due_ms = is_timed.then_some(context.now_ms + context.timing.modify_ms);
         // The fleet may still report the failure of an earlier change until it has seen this one.
-        group.old_failure = group
-            .old_failure
-            .take()
-            .map(|(words, _)| (words, context.now_ms + 3000));
+        group.old_failure = group.old_failure.take().map(|(words, _)| (words, context.now_ms + 3000));
         for node_group in &mut group.node_groups {
             if node_group.status == Status::Available {
                 node_group.status = Status::Modifying;
@@ -104,10 +101,7 @@ impl Region {
         if group == old {
             return Err(ApiError::combination("No modifications were requested"));
         }
-        let only_pending = ReplicationGroup {
-            pending: old.pending.clone(),
-            ..group.clone()
-        } == old;
+        let only_pending = ReplicationGroup { pending: old.pending.clone(), ..group.clone() } == old;
         if only_pending {
             self.groups.insert(group.id.clone(), group.clone());
             return Ok(group);
@@ -150,9 +144,7 @@ impl Region {
             (Some(id), None) => self.group(id)?,
             (None, Some(id)) => self.group_of_member(id)?,
             _ => {
-                return Err(ApiError::combination(
-                    "Give either ReplicationGroupId or CacheClusterId.",
-                ));
+                return Err(ApiError::combination("Give either ReplicationGroupId or CacheClusterId."));
             }
         };
         Ok(node_types::allowed_modifications(&group.settings.node_type))
@@ -162,10 +154,7 @@ impl Region {
     pub fn group_of_member(&self, id: &str) -> Result<&ReplicationGroup, ApiError> {
         let id = id.to_ascii_lowercase();
         let has = |group: &&ReplicationGroup| group.members().any(|member| member.id == id);
-        self.groups
-            .values()
-            .find(has)
-            .ok_or_else(|| super::tags::cluster_not_found(&id))
+        self.groups.values().find(has).ok_or_else(|| super::tags::cluster_not_found(&id))
     }
 }
 
@@ -188,19 +177,13 @@ fn refuse(input: &ModifyReplicationGroup) -> Result<(), ApiError> {
         ));
     }
     if input.cluster_mode.as_deref().is_some_and(|mode| mode != "enabled") {
-        return Err(ApiError::combination(
-            "Cluster mode can't be changed from enabled to another mode.",
-        ));
+        return Err(ApiError::combination("Cluster mode can't be changed from enabled to another mode."));
     }
     if let Some(name) = input.unsupported.first() {
-        return Err(ApiError::combination(format!(
-            "{name} is not allowed for a group with cluster mode on."
-        )));
+        return Err(ApiError::combination(format!("{name} is not allowed for a group with cluster mode on.")));
     }
     if !input.log_delivery.is_empty() && !input.apply_immediately {
-        return Err(ApiError::combination(
-            "Log delivery configurations can be changed only with ApplyImmediately.",
-        ));
+        return Err(ApiError::combination("Log delivery configurations can be changed only with ApplyImmediately."));
     }
     Ok(())
 }
@@ -232,9 +215,8 @@ fn changed_settings(old: &Settings, input: &ModifyReplicationGroup) -> Result<Se
         settings.ip_discovery = ip_discovery(Some(value))?;
     }
     settings.multi_az = input.multi_az.unwrap_or(settings.multi_az);
-    settings.auto_minor_version_upgrade = input
-        .auto_minor_version_upgrade
-        .unwrap_or(settings.auto_minor_version_upgrade);
+    settings.auto_minor_version_upgrade =
+        input.auto_minor_version_upgrade.unwrap_or(settings.auto_minor_version_upgrade);
     settings.log_delivery = log_deliveries(&settings.log_delivery, &input.log_delivery)?;
     Ok(settings)
 }
@@ -243,14 +225,10 @@ fn requested_version(old: &ReplicationGroup, input: &ModifyReplicationGroup) -> 
     let engine = input.engine.as_deref().map_or(Ok(old.engine), engine_named)?;
     if engine != old.engine {
         if engine == crate::node::wanted::EngineKind::Redis {
-            return Err(ApiError::combination(
-                "The engine can't be changed from valkey to redis in place.",
-            ));
+            return Err(ApiError::combination("The engine can't be changed from valkey to redis in place."));
         }
         let Some(version) = &input.engine_version else {
-            return Err(ApiError::combination(
-                "EngineVersion must be given when the engine is changed.",
-            ));
+            return Err(ApiError::combination("EngineVersion must be given when the engine is changed."));
         };
         return version_named(engine, version);
     }
@@ -273,10 +251,7 @@ fn apply_or_defer(
     version: &EngineVersion,
     input: &ModifyReplicationGroup,
 ) -> Result<(), ApiError> {
-    let node_type = input
-        .node_type
-        .clone()
-        .filter(|node_type| *node_type != group.settings.node_type);
+    let node_type = input.node_type.clone().filter(|node_type| *node_type != group.settings.node_type);
     if let Some(node_type) = &node_type {
         node_types::check(node_type)?;
         if node_types::has_data_tiering(node_type) != group.data_tiering {

@@ -110,36 +110,18 @@ impl Network {
             tags: Tags::new(),
         };
         let subnets = zones(region).into_iter().enumerate().map(subnet).collect();
-        let vpc = Vpc {
-            id: vpc_id.clone(),
-            cidr: "172.31.0.0/16".to_owned(),
-            is_default: true,
-            tags: Tags::new(),
-        };
-        Self {
-            vpcs: vec![vpc],
-            subnets,
-            prefix_lists: prefix_lists(region),
-            addresses: BTreeMap::new(),
-        }
+        let vpc = Vpc { id: vpc_id.clone(), cidr: "172.31.0.0/16".to_owned(), is_default: true, tags: Tags::new() };
+        Self { vpcs: vec![vpc], subnets, prefix_lists: prefix_lists(region), addresses: BTreeMap::new() }
     }
 
     /// Id of the default VPC.
     pub fn default_vpc_id(&self) -> &str {
-        self.vpcs
-            .iter()
-            .find(|vpc| vpc.is_default)
-            .map_or("", |vpc| vpc.id.as_str())
+        self.vpcs.iter().find(|vpc| vpc.is_default).map_or("", |vpc| vpc.id.as_str())
     }
 
     /// A subnet by its id.
     pub fn subnet(&self, id: &str) -> Result<&Subnet, ApiError> {
-        let missing = || {
-            ApiError::new(
-                "InvalidSubnetID.NotFound",
-                format!("The subnet ID '{id}' does not exist"),
-            )
-        };
+        let missing = || ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"));
         self.subnets.iter().find(|subnet| subnet.id == id).ok_or_else(missing)
     }
 
@@ -155,11 +137,7 @@ impl Network {
         let count = self.addresses.entry(subnet_id.to_owned()).or_insert(3);
         *count += 1;
         let host = *count;
-        let cidr = self
-            .subnets
-            .iter()
-            .find(|subnet| subnet.id == subnet_id)
-            .map(|subnet| subnet.cidr.as_str());
+        let cidr = self.subnets.iter().find(|subnet| subnet.id == subnet_id).map(|subnet| subnet.cidr.as_str());
         let base = cidr.and_then(|cidr| cidr.split('/').next()?.parse::<std::net::Ipv4Addr>().ok());
         // A subnet of another EC2: its range is unknown here, any private address will do.
         let base = base.unwrap_or(std::net::Ipv4Addr::new(10, 200, 0, 0));
@@ -170,12 +148,7 @@ impl Network {
 fn prefix_lists(region: &str) -> Vec<PrefixList> {
     let list = |service: &str, cidr: &str| {
         let name = format!("com.amazonaws.{region}.{service}");
-        PrefixList {
-            id: stable_id("pl", &name),
-            is_ipv6: cidr.contains(':'),
-            name,
-            cidrs: vec![cidr.to_owned()],
-        }
+        PrefixList { id: stable_id("pl", &name), is_ipv6: cidr.contains(':'), name, cidrs: vec![cidr.to_owned()] }
     };
     // The ranges are those reserved for documentation: nothing real is behind them.
     let ipv6 = |service: &str| {

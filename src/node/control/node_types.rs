@@ -77,17 +77,12 @@ pub(crate) fn has_data_tiering(node_type: &str) -> bool {
 pub(crate) fn check(node_type: &str) -> Result<(), ApiError> {
     match memory_mib(node_type) {
         Some(_) => Ok(()),
-        None => Err(ApiError::value(format!(
-            "The specified cache node type is not valid: {node_type}"
-        ))),
+        None => Err(ApiError::value(format!("The specified cache node type is not valid: {node_type}"))),
     }
 }
 
 fn memory_mib(node_type: &str) -> Option<u32> {
-    NODE_TYPES
-        .iter()
-        .find(|(name, _)| *name == node_type)
-        .map(|(_, memory)| *memory)
+    NODE_TYPES.iter().find(|(name, _)| *name == node_type).map(|(_, memory)| *memory)
 }
 
 /// Node types that a group may be scaled up to and down to, in the order of their names.

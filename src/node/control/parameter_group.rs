@@ -49,11 +49,7 @@ impl ParameterGroup {
     pub fn parameters(&self) -> Vec<ParameterValue> {
         let value = |row: &'static ParameterRow| ParameterValue {
             row,
-            value: self
-                .values
-                .get(row.name)
-                .cloned()
-                .unwrap_or_else(|| row.default.to_owned()),
+            value: self.values.get(row.name).cloned().unwrap_or_else(|| row.default.to_owned()),
             is_user: !self.is_default() && self.values.contains_key(row.name),
         };
         parameters::of_family(&self.family).map(value).collect()
@@ -78,10 +74,7 @@ pub(crate) fn default_groups() -> impl Iterator<Item = ParameterGroup> {
                 true => format!("Customized default parameter group for {family} with cluster mode on"),
                 false => format!("Default parameter group for {family}"),
             },
-            values: is_clustered
-                .then(|| (CLUSTER_ENABLED.to_owned(), "yes".to_owned()))
-                .into_iter()
-                .collect(),
+            values: is_clustered.then(|| (CLUSTER_ENABLED.to_owned(), "yes".to_owned())).into_iter().collect(),
             tags: Tags::new(),
         };
         let has_cluster_mode = !family.starts_with("redis2");
@@ -90,11 +83,7 @@ pub(crate) fn default_groups() -> impl Iterator<Item = ParameterGroup> {
 }
 
 fn not_found(name: &str) -> ApiError {
-    ApiError::new(
-        "CacheParameterGroupNotFound",
-        format!("CacheParameterGroup {name} not found."),
-    )
-    .with_status(404)
+    ApiError::new("CacheParameterGroupNotFound", format!("CacheParameterGroup {name} not found.")).with_status(404)
 }
 
 impl Region {
@@ -102,8 +91,7 @@ impl Region {
     pub fn parameter_group(&self, name: &str) -> Result<ParameterGroup, ApiError> {
         let name = name.to_ascii_lowercase();
         let own = self.parameter_groups.get(&name).cloned();
-        own.or_else(|| default_groups().find(|group| group.name == name))
-            .ok_or_else(|| not_found(&name))
+        own.or_else(|| default_groups().find(|group| group.name == name)).ok_or_else(|| not_found(&name))
     }
 
     /// All groups by name, or the one that is asked for.
@@ -111,9 +99,7 @@ impl Region {
         if let Some(name) = name {
             return Ok(vec![self.parameter_group(name)?]);
         }
-        let mut groups: Vec<_> = default_groups()
-            .chain(self.parameter_groups.values().cloned())
-            .collect();
+        let mut groups: Vec<_> = default_groups().chain(self.parameter_groups.values().cloned()).collect();
         groups.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(groups)
     }
@@ -163,9 +149,7 @@ impl Region {
     ) -> Result<String, ApiError> {
         let mut group = self.changeable_group(name)?;
         if values.is_empty() || values.len() > MOST_CHANGES {
-            return Err(ApiError::value(format!(
-                "ParameterNameValues takes 1 to {MOST_CHANGES} parameters."
-            )));
+            return Err(ApiError::value(format!("ParameterNameValues takes 1 to {MOST_CHANGES} parameters.")));
         }
         for (parameter, value) in values {
             let row = parameters::settable(&group.family, parameter)?;
@@ -186,9 +170,7 @@ impl Region {
     ) -> Result<String, ApiError> {
         let mut group = self.changeable_group(name)?;
         if is_all != parameters.is_empty() {
-            return Err(ApiError::combination(
-                "Give either ResetAllParameters or ParameterNameValues.",
-            ));
+            return Err(ApiError::combination("Give either ResetAllParameters or ParameterNameValues."));
         }
         for parameter in parameters {
             parameters::settable(&group.family, parameter)?;
@@ -196,9 +178,7 @@ impl Region {
         if is_all || parameters.iter().any(|parameter| parameter == CLUSTER_ENABLED) {
             self.check_mode_change(&group, CLUSTER_ENABLED, "no")?;
         }
-        group
-            .values
-            .retain(|parameter, _| !is_all && !parameters.contains(parameter));
+        group.values.retain(|parameter, _| !is_all && !parameters.contains(parameter));
         Ok(self.replace_parameter_group(context, group))
     }
 
@@ -247,9 +227,7 @@ impl Region {
             let message = format!(
                 "One or more cache clusters are still members of this parameter group {}: {}, so the group cannot be deleted.",
                 group.name,
-                user.members()
-                    .next()
-                    .map_or(user.id.as_str(), |member| member.id.as_str())
+                user.members().next().map_or(user.id.as_str(), |member| member.id.as_str())
             );
             return Err(ApiError::new("InvalidCacheParameterGroupState", message));
         }

@@ -40,15 +40,7 @@ const fn int(
     allowed: &'static str,
     description: &'static str,
 ) -> ParameterRow {
-    ParameterRow {
-        name,
-        default,
-        kind: "integer",
-        allowed,
-        change: Immediate,
-        since: "2.8.6",
-        description,
-    }
+    ParameterRow { name, default, kind: "integer", allowed, change: Immediate, since: "2.8.6", description }
 }
 
 const fn text(
@@ -57,15 +49,7 @@ const fn text(
     allowed: &'static str,
     description: &'static str,
 ) -> ParameterRow {
-    ParameterRow {
-        name,
-        default,
-        kind: "string",
-        allowed,
-        change: Immediate,
-        since: "2.8.6",
-        description,
-    }
+    ParameterRow { name, default, kind: "string", allowed, change: Immediate, since: "2.8.6", description }
 }
 
 const fn since(row: ParameterRow, version: &'static str) -> ParameterRow {
@@ -81,37 +65,10 @@ const POLICIES: &str =
 
 /// All parameters, by name.
 const PARAMETERS: &[ParameterRow] = &[
-    since(
-        int("acllog-max-len", "128", "1-10000", "The maximum length of the ACL log."),
-        "6.0.0",
-    ),
-    since(
-        int(
-            "active-expire-effort",
-            "1",
-            "1-10",
-            "How hard expired keys are looked for in the background.",
-        ),
-        "6.0.0",
-    ),
-    since(
-        int(
-            "active-defrag-cycle-max",
-            "75",
-            "1-75",
-            "Maximal effort for defrag in CPU percentage.",
-        ),
-        "4.0.10",
-    ),
-    since(
-        int(
-            "active-defrag-cycle-min",
-            "5",
-            "1-75",
-            "Minimal effort for defrag in CPU percentage.",
-        ),
-        "4.0.10",
-    ),
+    since(int("acllog-max-len", "128", "1-10000", "The maximum length of the ACL log."), "6.0.0"),
+    since(int("active-expire-effort", "1", "1-10", "How hard expired keys are looked for in the background."), "6.0.0"),
+    since(int("active-defrag-cycle-max", "75", "1-75", "Maximal effort for defrag in CPU percentage."), "4.0.10"),
+    since(int("active-defrag-cycle-min", "5", "1-75", "Minimal effort for defrag in CPU percentage."), "4.0.10"),
     since(
         int(
             "active-defrag-ignore-bytes",
@@ -131,12 +88,7 @@ const PARAMETERS: &[ParameterRow] = &[
         "4.0.10",
     ),
     since(
-        int(
-            "active-defrag-threshold-lower",
-            "10",
-            "1-100",
-            "Percentage of fragmentation to start active defrag.",
-        ),
+        int("active-defrag-threshold-lower", "10", "1-100", "Percentage of fragmentation to start active defrag."),
         "4.0.10",
     ),
     since(
@@ -148,30 +100,12 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         "4.0.10",
     ),
-    since(
-        text("activedefrag", "no", SWITCH, "Enabled active memory defragmentation."),
-        "4.0.10",
-    ),
+    since(text("activedefrag", "no", SWITCH, "Enabled active memory defragmentation."), "4.0.10"),
     text("activerehashing", "yes", SWITCH, "Apply rehashing or not."),
-    text(
-        "appendfsync",
-        "everysec",
-        "always,everysec,no",
-        "fsync policy for AOF persistence.",
-    ),
+    text("appendfsync", "everysec", "always,everysec,no", "fsync policy for AOF persistence."),
     changes(text("appendonly", "no", SWITCH, "Enable Redis persistence."), Never),
-    int(
-        "client-output-buffer-limit-normal-hard-limit",
-        "0",
-        ANY,
-        "Normal client output buffer hard limit in bytes.",
-    ),
-    int(
-        "client-output-buffer-limit-normal-soft-limit",
-        "0",
-        ANY,
-        "Normal client output buffer soft limit in bytes.",
-    ),
+    int("client-output-buffer-limit-normal-hard-limit", "0", ANY, "Normal client output buffer hard limit in bytes."),
+    int("client-output-buffer-limit-normal-soft-limit", "0", ANY, "Normal client output buffer soft limit in bytes."),
     int(
         "client-output-buffer-limit-normal-soft-seconds",
         "0",
@@ -245,27 +179,11 @@ const PARAMETERS: &[ParameterRow] = &[
         Never,
     ),
     since(
-        text(
-            "cluster-allow-pubsubshard-when-down",
-            "yes",
-            SWITCH,
-            "Serve sharded pubsub while the cluster is down.",
-        ),
+        text("cluster-allow-pubsubshard-when-down", "yes", SWITCH, "Serve sharded pubsub while the cluster is down."),
         "7.0.0",
     ),
-    since(
-        text(
-            "cluster-allow-reads-when-down",
-            "no",
-            SWITCH,
-            "Serve reads while the cluster is down.",
-        ),
-        "6.0.0",
-    ),
-    changes(
-        since(text("cluster-enabled", "no", SWITCH, "Enable cluster mode."), "3.2.4"),
-        Reboot,
-    ),
+    since(text("cluster-allow-reads-when-down", "no", SWITCH, "Serve reads while the cluster is down."), "6.0.0"),
+    changes(since(text("cluster-enabled", "no", SWITCH, "Enable cluster mode."), "3.2.4"), Reboot),
     since(
         text(
             "cluster-require-full-coverage",
@@ -275,10 +193,7 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         "3.2.4",
     ),
-    changes(
-        int("databases", "16", "1-1200000", "Set the number of databases."),
-        Reboot,
-    ),
+    changes(int("databases", "16", "1-1200000", "Set the number of databases."), Reboot),
     int(
         "hash-max-listpack-entries",
         "512",
@@ -291,76 +206,21 @@ const PARAMETERS: &[ParameterRow] = &[
         ANY,
         "The threshold of biggest hash entries in order for the dataset to be compressed.",
     ),
+    since(int("hll-sparse-max-bytes", "3000", "1-16000", "HyperLogLog sparse representation bytes limit."), "2.8.6"),
+    since(text("lazyfree-lazy-eviction", "no", SWITCH, "Perform an asynchronous delete on evictions."), "4.0.10"),
+    since(text("lazyfree-lazy-expire", "no", SWITCH, "Perform an asynchronous delete on expired keys."), "4.0.10"),
+    since(text("lazyfree-lazy-server-del", "no", SWITCH, "Perform an asynchronous delete on key updates."), "4.0.10"),
+    since(text("lazyfree-lazy-user-del", "no", SWITCH, "Specifies whether DEL behaves like UNLINK."), "6.0.0"),
     since(
-        int(
-            "hll-sparse-max-bytes",
-            "3000",
-            "1-16000",
-            "HyperLogLog sparse representation bytes limit.",
-        ),
-        "2.8.6",
-    ),
-    since(
-        text(
-            "lazyfree-lazy-eviction",
-            "no",
-            SWITCH,
-            "Perform an asynchronous delete on evictions.",
-        ),
-        "4.0.10",
-    ),
-    since(
-        text(
-            "lazyfree-lazy-expire",
-            "no",
-            SWITCH,
-            "Perform an asynchronous delete on expired keys.",
-        ),
-        "4.0.10",
-    ),
-    since(
-        text(
-            "lazyfree-lazy-server-del",
-            "no",
-            SWITCH,
-            "Perform an asynchronous delete on key updates.",
-        ),
-        "4.0.10",
-    ),
-    since(
-        text(
-            "lazyfree-lazy-user-del",
-            "no",
-            SWITCH,
-            "Specifies whether DEL behaves like UNLINK.",
-        ),
-        "6.0.0",
-    ),
-    since(
-        text(
-            "lazyfree-lazy-user-flush",
-            "no",
-            "yes,no",
-            "Specifies whether flushes are asynchronous by default.",
-        ),
+        text("lazyfree-lazy-user-flush", "no", "yes,no", "Specifies whether flushes are asynchronous by default."),
         "6.2.0",
     ),
     since(
-        int(
-            "lfu-decay-time",
-            "1",
-            INT,
-            "The amount of time in minutes to decrement the key counter for LFU eviction.",
-        ),
+        int("lfu-decay-time", "1", INT, "The amount of time in minutes to decrement the key counter for LFU eviction."),
         "4.0.10",
     ),
     since(
-        int(
-            "lfu-log-factor",
-            "10",
-            "1-2147483647",
-            "Log factor for incrementing the key counter for LFU eviction.",
-        ),
+        int("lfu-log-factor", "10", "1-2147483647", "Log factor for incrementing the key counter for LFU eviction."),
         "4.0.10",
     ),
     since(
@@ -381,24 +241,15 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         "3.2.4",
     ),
-    since(
-        text("latency-tracking", "no", SWITCH, "Track the latency of each command."),
-        "7.0.0",
-    ),
+    since(text("latency-tracking", "no", SWITCH, "Track the latency of each command."), "7.0.0"),
     int(
         "lua-time-limit",
         "5000",
         "5000",
         "Max execution time of a Lua script in milliseconds. 0 for unlimited execution without warnings.",
     ),
-    since(
-        int("maxclients", "65000", "1-65000", "The maximum number of Redis clients."),
-        "2.8.6",
-    ),
-    changes(
-        int("maxmemory", "", ANY, "Maximum memory in bytes, by the node type."),
-        Never,
-    ),
+    since(int("maxclients", "65000", "1-65000", "The maximum number of Redis clients."), "2.8.6"),
+    changes(int("maxmemory", "", ANY, "Maximum memory in bytes, by the node type."), Never),
     text("maxmemory-policy", "volatile-lru", POLICIES, "Max memory policy."),
     int("maxmemory-samples", "3", "1-2147483647", "Max memory samples."),
     since(
@@ -419,18 +270,8 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         "5.0.0",
     ),
-    text(
-        "notify-keyspace-events",
-        "",
-        "",
-        "The keyspace events for Redis to notify Pub/Sub clients about.",
-    ),
-    int(
-        "proto-max-bulk-len",
-        "536870912",
-        "1048576-536870912",
-        "Max size of a single element request.",
-    ),
+    text("notify-keyspace-events", "", "", "The keyspace events for Redis to notify Pub/Sub clients about."),
+    int("proto-max-bulk-len", "536870912", "1048576-536870912", "Max size of a single element request."),
     changes(
         int(
             "repl-backlog-size",
@@ -455,35 +296,11 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         Immediate,
     ),
-    since(
-        text("rename-commands", "", "", "Commands to be renamed, as pairs."),
-        "5.0.3",
-    ),
+    since(text("rename-commands", "", "", "Commands to be renamed, as pairs."), "5.0.3"),
     text("replica-allow-chaining", "no", "no", "Chaining of replicas."),
-    since(
-        text(
-            "replica-ignore-maxmemory",
-            "yes",
-            "yes",
-            "Whether replicas ignore maxmemory.",
-        ),
-        "5.0.0",
-    ),
-    since(
-        text(
-            "replica-lazy-flush",
-            "yes",
-            "yes,no",
-            "Perform an asynchronous flush on the replica.",
-        ),
-        "5.0.0",
-    ),
-    int(
-        "reserved-memory-percent",
-        "25",
-        "0-100",
-        "The percent of memory reserved for non-cache usage.",
-    ),
+    since(text("replica-ignore-maxmemory", "yes", "yes", "Whether replicas ignore maxmemory."), "5.0.0"),
+    since(text("replica-lazy-flush", "yes", "yes,no", "Perform an asynchronous flush on the replica."), "5.0.0"),
+    int("reserved-memory-percent", "25", "0-100", "The percent of memory reserved for non-cache usage."),
     int(
         "set-max-intset-entries",
         "512",
@@ -491,21 +308,11 @@ const PARAMETERS: &[ParameterRow] = &[
         "The limit in the size of the set in order for the dataset to be compressed.",
     ),
     since(
-        int(
-            "set-max-listpack-entries",
-            "128",
-            ANY,
-            "The maximum number of set entries for the compact encoding.",
-        ),
+        int("set-max-listpack-entries", "128", ANY, "The maximum number of set entries for the compact encoding."),
         "7.2.0",
     ),
     since(
-        int(
-            "set-max-listpack-value",
-            "64",
-            ANY,
-            "The threshold of biggest set entries for the compact encoding.",
-        ),
+        int("set-max-listpack-value", "64", ANY, "The threshold of biggest set entries for the compact encoding."),
         "7.2.0",
     ),
     int(
@@ -516,12 +323,7 @@ const PARAMETERS: &[ParameterRow] = &[
     ),
     int("slowlog-max-len", "128", ANY, "The length of the slow log."),
     since(
-        int(
-            "stream-node-max-bytes",
-            "4096",
-            ANY,
-            "The maximum size of a single node in a stream in bytes.",
-        ),
+        int("stream-node-max-bytes", "4096", ANY, "The maximum size of a single node in a stream in bytes."),
         "5.0.0",
     ),
     since(
@@ -533,12 +335,7 @@ const PARAMETERS: &[ParameterRow] = &[
         ),
         "5.0.0",
     ),
-    int(
-        "tcp-keepalive",
-        "300",
-        INT,
-        "If non-zero, send ACKs every given number of seconds.",
-    ),
+    int("tcp-keepalive", "300", INT, "If non-zero, send ACKs every given number of seconds."),
     int(
         "timeout",
         "0",
@@ -602,9 +399,7 @@ fn family_version(family: &str) -> Vec<u32> {
 pub(crate) fn settable(family: &str, name: &str) -> Result<&'static ParameterRow, ApiError> {
     let row = of_family(family).find(|row| row.name == name);
     let row = row.ok_or_else(|| {
-        ApiError::value(format!(
-            "The parameter {name} cannot be modified or does not exist in family {family}."
-        ))
+        ApiError::value(format!("The parameter {name} cannot be modified or does not exist in family {family}."))
     })?;
     match row.change {
         Never => Err(ApiError::value(format!("The parameter {name} cannot be modified."))),

@@ -161,16 +161,12 @@ impl ReplicationGroup {
 
     /// All members, for changing them.
     pub fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
-        self.node_groups
-            .iter_mut()
-            .flat_map(|node_group| &mut node_group.members)
+        self.node_groups.iter_mut().flat_map(|node_group| &mut node_group.members)
     }
 
     /// Node groups that stay.
     pub fn kept_node_groups(&self) -> impl Iterator<Item = &NodeGroup> {
-        self.node_groups
-            .iter()
-            .filter(|node_group| node_group.status != Status::Deleting)
+        self.node_groups.iter().filter(|node_group| node_group.status != Status::Deleting)
     }
 
     /// Whether the fleet is to run it.
@@ -190,9 +186,7 @@ impl ReplicationGroup {
     /// Its offered version.
     pub fn version(&self) -> Result<EngineVersion, ApiError> {
         let rows = super::engine_versions::ENGINE_VERSIONS;
-        let found = rows
-            .iter()
-            .find(|row| row.engine == self.engine && row.full == self.engine_version);
+        let found = rows.iter().find(|row| row.engine == self.engine && row.full == self.engine_version);
         let gone = || ApiError::value(format!("Cannot find version {}", self.engine_version));
         found.copied().ok_or_else(gone)
     }
@@ -225,9 +219,7 @@ impl Region {
             return Err(wrong_state(group));
         }
         if retains_primary {
-            return Err(ApiError::combination(
-                "RetainPrimaryCluster is not allowed for a group with cluster mode on.",
-            ));
+            return Err(ApiError::combination("RetainPrimaryCluster is not allowed for a group with cluster mode on."));
         }
         if final_snapshot.is_some() {
             let message = "This local cloud keeps no snapshots: delete without FinalSnapshotIdentifier.";
@@ -242,10 +234,7 @@ impl Region {
         group.due_ms = timing.without_nodes.then_some(context.now_ms + timing.delete_ms);
         for node_group in &mut group.node_groups {
             node_group.status = Status::Deleting;
-            node_group
-                .members
-                .iter_mut()
-                .for_each(|member| member.status = Status::Deleting);
+            node_group.members.iter_mut().for_each(|member| member.status = Status::Deleting);
         }
         Ok(group.clone())
     }
@@ -309,11 +298,7 @@ impl Region {
 
 /// A group that does not exist.
 pub(crate) fn not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "ReplicationGroupNotFoundFault",
-        format!("ReplicationGroup {id} not found."),
-    )
-    .with_status(404)
+    ApiError::new("ReplicationGroupNotFoundFault", format!("ReplicationGroup {id} not found.")).with_status(404)
 }
 
 /// A group that is busy or failed.

@@ -55,9 +55,7 @@ impl Region {
         check_immediate(input.apply_immediately)?;
         let mut group = self.changeable(&input.id)?.clone();
         if !(1..=MOST_NODE_GROUPS).contains(&input.count) {
-            return Err(ApiError::value(format!(
-                "NodeGroupCount must be from 1 to {MOST_NODE_GROUPS}."
-            )));
+            return Err(ApiError::value(format!("NodeGroupCount must be from 1 to {MOST_NODE_GROUPS}.")));
         }
         let wanted = usize::try_from(input.count).unwrap_or(1);
         let current = group.node_groups.len();
@@ -67,17 +65,12 @@ impl Region {
             ));
         }
         if wanted <= current && !input.resharding.is_empty() {
-            return Err(ApiError::combination(
-                "ReshardingConfiguration is only for a larger NodeGroupCount.",
-            ));
+            return Err(ApiError::combination("ReshardingConfiguration is only for a larger NodeGroupCount."));
         }
         if wanted < current {
             mark_removed(&mut group, input, wanted)?;
         }
-        let kept: Vec<_> = group
-            .kept_node_groups()
-            .map(|node_group| node_group.slots.clone())
-            .collect();
+        let kept: Vec<_> = group.kept_node_groups().map(|node_group| node_group.slots.clone()).collect();
         let mut spread = slots::rebalance(&kept, wanted.saturating_sub(current)).into_iter();
         for node_group in group.node_groups.iter_mut() {
             node_group.next_slots = match node_group.status {
@@ -86,10 +79,7 @@ impl Region {
             };
         }
         self.add_shards(context, &mut group, input, spread.collect())?;
-        check_node_count(
-            group.kept_node_groups().map(|one| one.kept_members().count()).sum(),
-            &group.version()?,
-        )?;
+        check_node_count(group.kept_node_groups().map(|one| one.kept_members().count()).sum(), &group.version()?)?;
         check_multi_az(&group)?;
         group.is_resharding = true;
         Ok(self.begin(context, group, true, "Resharding"))
@@ -105,25 +95,16 @@ impl Region {
         let subnet_group = self.subnet_group(&group.subnet_group)?.clone();
         let (zones, added) = (subnet_group.zones(), slots.len());
         // Callers give wishes for the new shards, or for all with the new ones last.
-        let known: Vec<String> = group
-            .node_groups
-            .iter()
-            .map(|node_group| node_group.id.clone())
-            .collect();
+        let known: Vec<String> = group.node_groups.iter().map(|node_group| node_group.id.clone()).collect();
         let mut wishes: Vec<NewShard> = input.resharding.clone();
         wishes.retain(|wish| wish.id.as_ref().is_none_or(|id| !known.contains(&format!("{id:0>4}"))));
         if wishes.len() > added {
             wishes.drain(..wishes.len() - added);
         }
         if !wishes.is_empty() && wishes.len() != added {
-            return Err(ApiError::combination(
-                "ReshardingConfiguration must have an entry for every new node group.",
-            ));
+            return Err(ApiError::combination("ReshardingConfiguration must have an entry for every new node group."));
         }
-        let size = group
-            .node_groups
-            .first()
-            .map_or(1, |node_group| node_group.kept_members().count());
+        let size = group.node_groups.first().map_or(1, |node_group| node_group.kept_members().count());
         for (index, slots) in slots.into_iter().enumerate() {
             let wish = wishes.get(index).cloned().unwrap_or_default();
             let id = wish.id.map_or_else(|| free_shard_id(group), |id| format!("{id:0>4}"));
@@ -142,19 +123,10 @@ impl Region {
                 let zone = check_zone(&zone, &zones)?;
                 let member_id = format!("{}-{id}-{:03}", group.id, position + 1);
                 let member = self.new_member(context, member_id, &zone, &subnet_group, &group.tags);
-                members.push(Member {
-                    is_primary: position == 0,
-                    ..member
-                });
+                members.push(Member { is_primary: position == 0, ..member });
             }
             let (status, next_slots) = (Status::Creating, Some(slots));
-            group.node_groups.push(NodeGroup {
-                id,
-                status,
-                slots: Vec::new(),
-                next_slots,
-                members,
-            });
+            group.node_groups.push(NodeGroup { id, status, slots: Vec::new(), next_slots, members });
         }
         group.node_groups.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(())
@@ -186,9 +158,7 @@ impl Region {
             let zones = new_zones(node_group, position, &wish, wanted, &subnet_group)?;
             for zone in zones {
                 let id = free_member_id(&group_id, node_group);
-                node_group
-                    .members
-                    .push(self.new_member(context, id, &zone, &subnet_group, &tags));
+                node_group.members.push(self.new_member(context, id, &zone, &subnet_group, &tags));
                 changed = true;
             }
         }
@@ -238,17 +208,14 @@ impl Region {
 fn check_immediate(apply_immediately: bool) -> Result<(), ApiError> {
     match apply_immediately {
         true => Ok(()),
-        false => Err(ApiError::value(
-            "ApplyImmediately must be true: this change can't wait for the maintenance window.",
-        )),
+        false => {
+            Err(ApiError::value("ApplyImmediately must be true: this change can't wait for the maintenance window."))
+        }
     }
 }
 
 fn no_operation() -> ApiError {
-    ApiError::new(
-        "NoOperationFault",
-        "The operation was not performed because no changes were required.",
-    )
+    ApiError::new("NoOperationFault", "The operation was not performed because no changes were required.")
 }
 
 fn node_group_not_found(id: &str, group: &ReplicationGroup) -> ApiError {
@@ -274,26 +241,18 @@ fn mark_removed(group: &mut ReplicationGroup, input: &ModifyShards, wanted: usiz
     for node_group in &mut group.node_groups {
         if names.contains(&node_group.id) != is_retained {
             node_group.status = Status::Deleting;
-            node_group
-                .members
-                .iter_mut()
-                .for_each(|member| member.status = Status::Deleting);
+            node_group.members.iter_mut().for_each(|member| member.status = Status::Deleting);
         }
     }
     match group.kept_node_groups().count() == wanted {
         true => Ok(()),
-        false => Err(ApiError::combination(
-            "The node groups that are left must be as many as NodeGroupCount.",
-        )),
+        false => Err(ApiError::combination("The node groups that are left must be as many as NodeGroupCount.")),
     }
 }
 
 fn free_shard_id(group: &ReplicationGroup) -> String {
     let is_free = |id: &String| !group.node_groups.iter().any(|node_group| node_group.id == *id);
-    (1..10_000)
-        .map(|number| format!("{number:04}"))
-        .find(is_free)
-        .unwrap_or_default()
+    (1..10_000).map(|number| format!("{number:04}")).find(is_free).unwrap_or_default()
 }
 
 fn free_member_id(group_id: &str, node_group: &NodeGroup) -> String {
@@ -306,11 +265,7 @@ fn free_member_id(group_id: &str, node_group: &NodeGroup) -> String {
 fn wishes(group: &ReplicationGroup, input: &ModifyReplicas) -> Result<Vec<(usize, ShardReplicas)>, ApiError> {
     match (input.count, input.shards.is_empty()) {
         (Some(count), true) => {
-            let wish = |node_group: &NodeGroup| ShardReplicas {
-                id: node_group.id.clone(),
-                count,
-                zones: Vec::new(),
-            };
+            let wish = |node_group: &NodeGroup| ShardReplicas { id: node_group.id.clone(), count, zones: Vec::new() };
             Ok(group.node_groups.iter().map(wish).enumerate().collect())
         }
         (None, false) => {
@@ -322,9 +277,7 @@ fn wishes(group: &ReplicationGroup, input: &ModifyReplicas) -> Result<Vec<(usize
             }
             Ok(found)
         }
-        _ => Err(ApiError::combination(
-            "Give either NewReplicaCount or ReplicaConfiguration.",
-        )),
+        _ => Err(ApiError::combination("Give either NewReplicaCount or ReplicaConfiguration.")),
     }
 }
 
@@ -334,11 +287,7 @@ fn decrease_wishes(group: &ReplicationGroup, input: &ModifyReplicas) -> Result<V
         return wishes(group, input);
     }
     let named = |node_group: &NodeGroup| {
-        node_group
-            .members
-            .iter()
-            .filter(|member| input.to_remove.contains(&member.id))
-            .count()
+        node_group.members.iter().filter(|member| input.to_remove.contains(&member.id)).count()
     };
     let wish = |node_group: &NodeGroup| ShardReplicas {
         id: node_group.id.clone(),
@@ -358,15 +307,10 @@ fn check_named_replicas(group: &ReplicationGroup, names: &[String]) -> Result<()
     for name in names {
         match group.members().find(|member| member.id == *name) {
             None => {
-                return Err(ApiError::value(format!(
-                    "{name} is not a member of replication group {}.",
-                    group.id
-                )));
+                return Err(ApiError::value(format!("{name} is not a member of replication group {}.", group.id)));
             }
             Some(member) if member.is_primary => {
-                return Err(ApiError::value(format!(
-                    "{name} is a primary; only replicas can be removed."
-                )));
+                return Err(ApiError::value(format!("{name} is a primary; only replicas can be removed.")));
             }
             Some(_) => {}
         }
@@ -377,10 +321,7 @@ fn check_named_replicas(group: &ReplicationGroup, names: &[String]) -> Result<()
 /// Ids of the replicas that go.
 fn removable(node_group: &NodeGroup, named: &[String], count: usize) -> Result<Vec<String>, ApiError> {
     let others = || node_group.members.iter().rev().filter(|member| !member.is_primary);
-    let chosen: Vec<String> = others()
-        .filter(|one| named.contains(&one.id))
-        .map(|one| one.id.clone())
-        .collect();
+    let chosen: Vec<String> = others().filter(|one| named.contains(&one.id)).map(|one| one.id.clone()).collect();
     if chosen.is_empty() {
         return Ok(others().take(count).map(|member| member.id.clone()).collect());
     }
@@ -405,12 +346,7 @@ fn new_zones(
     let zones = subnet_group.zones();
     let current = node_group.members.len();
     if wish.zones.is_empty() {
-        let zone = |member: usize| {
-            zones
-                .get((position + member) % zones.len().max(1))
-                .cloned()
-                .unwrap_or_default()
-        };
+        let zone = |member: usize| zones.get((position + member) % zones.len().max(1)).cloned().unwrap_or_default();
         return Ok((current..wanted).map(zone).collect());
     }
     if wish.zones.len() != wanted {

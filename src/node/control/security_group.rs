@@ -62,10 +62,7 @@ impl Rule {
         }
         if ["tcp", "udp"].contains(&self.protocol.as_str()) {
             let (Some(from), Some(to)) = (self.from_port, self.to_port) else {
-                return Err(ApiError::new(
-                    "MissingParameter",
-                    "Must specify both from and to ports with TCP/UDP.",
-                ));
+                return Err(ApiError::new("MissingParameter", "Must specify both from and to ports with TCP/UDP."));
             };
             if !(0..=65535).contains(&from) || !(0..=65535).contains(&to) || from > to {
                 return Err(ApiError::value(format!("Invalid TCP/UDP port range ({from}:{to})")));
@@ -134,22 +131,12 @@ impl SecurityGroup {
 
 fn allow_all(id: String) -> Rule {
     let peer = RulePeer::Ipv4("0.0.0.0/0".to_owned());
-    Rule {
-        id,
-        protocol: "-1".to_owned(),
-        from_port: None,
-        to_port: None,
-        peer,
-        description: None,
-    }
+    Rule { id, protocol: "-1".to_owned(), from_port: None, to_port: None, peer, description: None }
 }
 
 /// A group that does not exist.
 pub(crate) fn not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidGroup.NotFound",
-        format!("The security group '{id}' does not exist"),
-    )
+    ApiError::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
 }
 
 /// Input of [`Region::create_security_group`].
@@ -170,10 +157,7 @@ impl Region {
     ) -> Result<SecurityGroup, ApiError> {
         let vpc_id = input.vpc_id.unwrap_or_else(|| self.network.default_vpc_id().to_owned());
         if !self.network.vpcs.iter().any(|vpc| vpc.id == vpc_id) {
-            return Err(ApiError::new(
-                "InvalidVpcID.NotFound",
-                format!("The vpc ID '{vpc_id}' does not exist"),
-            ));
+            return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist")));
         }
         check_text("groupName", &input.name)?;
         check_text("groupDescription", &input.description)?;
@@ -184,16 +168,9 @@ impl Region {
             )));
         }
         if input.name == "default" {
-            return Err(ApiError::new(
-                "InvalidGroup.Reserved",
-                "Cannot use reserved security group name: default",
-            ));
+            return Err(ApiError::new("InvalidGroup.Reserved", "Cannot use reserved security group name: default"));
         }
-        if self
-            .security_groups
-            .values()
-            .any(|group| group.vpc_id == vpc_id && group.name == input.name)
-        {
+        if self.security_groups.values().any(|group| group.vpc_id == vpc_id && group.name == input.name) {
             let message = format!("The security group '{}' already exists for VPC '{vpc_id}'", input.name);
             return Err(ApiError::new("InvalidGroup.Duplicate", message));
         }
@@ -222,10 +199,7 @@ impl Region {
             return Err(ApiError::missing("groupId"));
         };
         let vpc_id = self.network.default_vpc_id();
-        let found = self
-            .security_groups
-            .values()
-            .find(|group| group.vpc_id == vpc_id && group.name == name);
+        let found = self.security_groups.values().find(|group| group.vpc_id == vpc_id && group.name == name);
         found.map(|group| group.id.clone()).ok_or_else(|| not_found(name))
     }
 
@@ -236,14 +210,8 @@ impl Region {
             let message = format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user");
             return Err(ApiError::new("CannotDelete", message));
         }
-        let is_named = self
-            .security_groups
-            .values()
-            .any(|other| other.id != id && other.names(id));
-        let is_held = self
-            .interfaces()
-            .iter()
-            .any(|interface| interface.group_ids.iter().any(|held| held == id));
+        let is_named = self.security_groups.values().any(|other| other.id != id && other.names(id));
+        let is_held = self.interfaces().iter().any(|interface| interface.group_ids.iter().any(|held| held == id));
         if is_named || is_held {
             let message = format!("resource {id} has a dependent object");
             return Err(ApiError::new("DependencyViolation", message));
@@ -310,9 +278,7 @@ impl Region {
 
     /// Removes rules by their ids; all of them have to be there.
     pub fn revoke_ids(&mut self, id: &str, direction: Direction, ids: &[String]) -> Result<Vec<Rule>, ApiError> {
-        self.revoke_where(id, direction, ids.len(), |own, index| {
-            ids.get(index).is_some_and(|id| own.id == *id)
-        })
+        self.revoke_where(id, direction, ids.len(), |own, index| ids.get(index).is_some_and(|id| own.id == *id))
     }
 
     fn revoke_where(
@@ -348,11 +314,7 @@ fn check_text(parameter: &str, text: &str) -> Result<(), ApiError> {
     Err(ApiError::value(format!(
         "Value ({text}) for parameter {} is invalid. Character sets beyond ASCII are not supported, nor are more than \
          255 characters.",
-        if parameter == "groupName" {
-            "GroupName"
-        } else {
-            "GroupDescription"
-        }
+        if parameter == "groupName" { "GroupName" } else { "GroupDescription" }
     )))
 }
 
@@ -362,11 +324,7 @@ fn duplicate(rule: &Rule) -> String {
             peer
         }
     };
-    let protocol = if rule.protocol == "-1" {
-        "ALL".to_owned()
-    } else {
-        rule.protocol.to_ascii_uppercase()
-    };
+    let protocol = if rule.protocol == "-1" { "ALL".to_owned() } else { rule.protocol.to_ascii_uppercase() };
     let ports = match (rule.from_port, rule.to_port) {
         (Some(from), Some(to)) => format!(", from port: {from}, to port: {to}"),
         _ => String::new(),

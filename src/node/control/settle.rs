@@ -11,11 +11,7 @@ enum Outcome {
     Changed,
     Created,
     CreateFailed(String),
-    Modified {
-        words: String,
-        removed: Vec<String>,
-        added: Vec<(String, String)>,
-    },
+    Modified { words: String, removed: Vec<String>, added: Vec<(String, String)> },
     ModifyFailed(String),
     Deleted,
 }
@@ -23,18 +19,13 @@ enum Outcome {
 impl Region {
     /// What the fleet is to run for a group.
     pub fn wanted_cluster(&self, group: &ReplicationGroup) -> WantedCluster {
-        let parameters = self
-            .parameter_group(&group.parameter_group)
-            .map(|group| group.directives());
+        let parameters = self.parameter_group(&group.parameter_group).map(|group| group.directives());
         let shard = |node_group: &NodeGroup| WantedShard {
             id: node_group.id.clone(),
             slots: node_group.wanted_slots().clone(),
             nodes: node_group
                 .kept_members()
-                .map(|member| WantedNode {
-                    id: member.id.clone(),
-                    zone: member.zone.clone(),
-                })
+                .map(|member| WantedNode { id: member.id.clone(), zone: member.zone.clone() })
                 .collect(),
         };
         WantedCluster {
@@ -50,10 +41,7 @@ impl Region {
     pub fn settle_groups(&mut self, now_ms: u64, report: &FleetReport) -> bool {
         let mut changed = false;
         for id in self.groups.keys().cloned().collect::<Vec<_>>() {
-            let key = ClusterKey {
-                region: self.name.clone(),
-                replication_group_id: id.clone(),
-            };
+            let key = ClusterKey { region: self.name.clone(), replication_group_id: id.clone() };
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
             };
@@ -69,18 +57,10 @@ impl Region {
             Outcome::Nothing | Outcome::Changed => {}
             Outcome::Created => self.tell_created(now_ms, id),
             Outcome::CreateFailed(reason) => {
-                self.record_group(
-                    now_ms,
-                    id,
-                    format!("Replication group {id} failed to be created: {reason}"),
-                );
+                self.record_group(now_ms, id, format!("Replication group {id} failed to be created: {reason}"));
             }
             Outcome::ModifyFailed(reason) => {
-                self.record_group(
-                    now_ms,
-                    id,
-                    format!("Replication group {id} could not be modified: {reason}"),
-                );
+                self.record_group(now_ms, id, format!("Replication group {id} could not be modified: {reason}"));
             }
             Outcome::Modified { words, removed, added } => {
                 for (member, zone) in added {
@@ -103,10 +83,7 @@ impl Region {
 
     fn tell_created(&mut self, now_ms: u64, id: &str) {
         let Some(group) = self.groups.get(id) else { return };
-        let members: Vec<_> = group
-            .members()
-            .map(|member| (member.id.clone(), member.zone.clone()))
-            .collect();
+        let members: Vec<_> = group.members().map(|member| (member.id.clone(), member.zone.clone())).collect();
         for (member, zone) in members {
             self.tell_added(now_ms, &member, &zone);
         }
@@ -152,10 +129,7 @@ fn settle(group: &mut ReplicationGroup, key: &ClusterKey, now_ms: u64, report: O
 /// Takes over what the fleet knows: endpoints, primaries and how far it is.
 fn learn(group: &mut ReplicationGroup, report: &ClusterReport) -> bool {
     let before = group.clone();
-    let endpoint = |address: std::net::SocketAddr| Endpoint {
-        address: address.ip().to_string(),
-        port: address.port(),
-    };
+    let endpoint = |address: std::net::SocketAddr| Endpoint { address: address.ip().to_string(), port: address.port() };
     if let Some(address) = report.endpoint {
         group.endpoint = Some(endpoint(address));
     }
@@ -191,10 +165,7 @@ fn failure(group: &ReplicationGroup, now_ms: u64, report: Option<&ClusterReport>
         return None;
     }
     let reason = report?.failure.clone()?;
-    let is_old = group
-        .old_failure
-        .as_ref()
-        .is_some_and(|(old, until_ms)| *old == reason && now_ms < *until_ms);
+    let is_old = group.old_failure.as_ref().is_some_and(|(old, until_ms)| *old == reason && now_ms < *until_ms);
     (!is_old).then_some(reason)
 }
 
@@ -221,11 +192,7 @@ fn finish(group: &mut ReplicationGroup) -> Outcome {
     if was_creating {
         return Outcome::Created;
     }
-    Outcome::Modified {
-        words: words.unwrap_or_else(|| "Modification".to_owned()),
-        removed,
-        added,
-    }
+    Outcome::Modified { words: words.unwrap_or_else(|| "Modification".to_owned()), removed, added }
 }
 
 /// Lets members and node groups go that were to go, and makes the others available. Gives the ids of those that went
@@ -233,23 +200,16 @@ fn finish(group: &mut ReplicationGroup) -> Outcome {
 fn settle_members(group: &mut ReplicationGroup) -> (Vec<String>, Vec<(String, String)>) {
     let with = |status: Status| group.members().filter(move |member| member.status == status);
     let removed = with(Status::Deleting).map(|member| member.id.clone()).collect();
-    let added = with(Status::Creating)
-        .map(|member| (member.id.clone(), member.zone.clone()))
-        .collect();
+    let added = with(Status::Creating).map(|member| (member.id.clone(), member.zone.clone())).collect();
     group.status = Status::Available;
-    group
-        .node_groups
-        .retain(|node_group| node_group.status != Status::Deleting);
+    group.node_groups.retain(|node_group| node_group.status != Status::Deleting);
     for node_group in &mut group.node_groups {
         node_group.status = Status::Available;
         if let Some(slots) = node_group.next_slots.take() {
             node_group.slots = slots;
         }
         node_group.members.retain(|member| member.status != Status::Deleting);
-        node_group
-            .members
-            .iter_mut()
-            .for_each(|member| member.status = Status::Available);
+        node_group.members.iter_mut().for_each(|member| member.status = Status::Available);
     }
     (removed, added)
 }

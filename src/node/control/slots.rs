@@ -39,9 +39,7 @@ pub(crate) fn rebalance(kept: &[Vec<SlotRange>], added: usize) -> Vec<Vec<SlotRa
     let mut is_kept = vec![false; SLOT_COUNT];
     for (slots, target) in owned.iter_mut().zip(&targets) {
         slots.truncate(*target);
-        slots
-            .iter()
-            .for_each(|slot| is_kept.get_mut(*slot).into_iter().for_each(|kept| *kept = true));
+        slots.iter().for_each(|slot| is_kept.get_mut(*slot).into_iter().for_each(|kept| *kept = true));
     }
     let mut free = (0..SLOT_COUNT).filter(|slot| !is_kept.get(*slot).copied().unwrap_or(true));
     for (slots, target) in owned.iter_mut().zip(&targets) {
@@ -52,10 +50,7 @@ pub(crate) fn rebalance(kept: &[Vec<SlotRange>], added: usize) -> Vec<Vec<SlotRa
 }
 
 fn numbers(ranges: &[SlotRange]) -> Vec<usize> {
-    ranges
-        .iter()
-        .flat_map(|range| usize::from(range.first)..=usize::from(range.last))
-        .collect()
+    ranges.iter().flat_map(|range| usize::from(range.first)..=usize::from(range.last)).collect()
 }
 
 fn ranges(slots: &[usize]) -> Vec<SlotRange> {
@@ -63,10 +58,7 @@ fn ranges(slots: &[usize]) -> Vec<SlotRange> {
     for slot in slots.iter().filter_map(|slot| u16::try_from(*slot).ok()) {
         match ranges.last_mut() {
             Some(range) if range.last + 1 == slot => range.last = slot,
-            _ => ranges.push(SlotRange {
-                first: slot,
-                last: slot,
-            }),
+            _ => ranges.push(SlotRange { first: slot, last: slot }),
         }
     }
     ranges
@@ -119,10 +111,7 @@ mod tests {
     fn scaling_out_moves_only_what_the_new_shard_needs() {
         let after = rebalance(&even_split(3), 1);
         assert!(are_complete(&after));
-        assert_eq!(
-            texts(&after),
-            ["0-4095", "5462-9557", "10923-15018", "4096-5461,9558-10922,15019-16383"]
-        );
+        assert_eq!(texts(&after), ["0-4095", "5462-9557", "10923-15018", "4096-5461,9558-10922,15019-16383"]);
     }
 
     #[test]

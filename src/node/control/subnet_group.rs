@@ -30,18 +30,13 @@ impl SubnetGroup {
 }
 
 fn not_found(name: &str) -> ApiError {
-    ApiError::new(
-        "CacheSubnetGroupNotFoundFault",
-        format!("CacheSubnetGroup {name} not found."),
-    )
+    ApiError::new("CacheSubnetGroupNotFoundFault", format!("CacheSubnetGroup {name} not found."))
 }
 
 impl Region {
     /// A group by its name.
     pub fn subnet_group(&self, name: &str) -> Result<&SubnetGroup, ApiError> {
-        self.subnet_groups
-            .get(&name.to_ascii_lowercase())
-            .ok_or_else(|| not_found(name))
+        self.subnet_groups.get(&name.to_ascii_lowercase()).ok_or_else(|| not_found(name))
     }
 
     /// All groups by name, or the one that is asked for.
@@ -57,17 +52,10 @@ impl Region {
         if let Some(group) = self.subnet_groups.get("default") {
             return Ok(group.clone());
         }
-        let subnets: Vec<_> = self
-            .surroundings(context)
-            .subnets
-            .into_iter()
-            .filter(|subnet| subnet.is_default)
-            .collect();
+        let subnets: Vec<_> =
+            self.surroundings(context).subnets.into_iter().filter(|subnet| subnet.is_default).collect();
         let Some(first) = subnets.first() else {
-            return Err(ApiError::new(
-                "InvalidVPCNetworkStateFault",
-                "There is no default VPC to make the nodes in.",
-            ));
+            return Err(ApiError::new("InvalidVPCNetworkStateFault", "There is no default VPC to make the nodes in."));
         };
         let group = SubnetGroup {
             name: "default".to_owned(),
@@ -91,9 +79,7 @@ impl Region {
     ) -> Result<SubnetGroup, ApiError> {
         let name = group_name("CacheSubnetGroupName", name)?;
         if name == "default" {
-            return Err(ApiError::value(
-                "The name default is reserved for the subnet group of the default VPC.",
-            ));
+            return Err(ApiError::value("The name default is reserved for the subnet group of the default VPC."));
         }
         if self.subnet_groups.contains_key(&name) {
             let message = format!("The Cache Subnet Group {name} already exists.");
@@ -108,12 +94,7 @@ impl Region {
             subnets,
         };
         self.subnet_groups.insert(name.clone(), group.clone());
-        self.record(
-            context.now_ms,
-            SourceType::CacheSubnetGroup,
-            &name,
-            format!("Cache subnet group {name} created"),
-        );
+        self.record(context.now_ms, SourceType::CacheSubnetGroup, &name, format!("Cache subnet group {name} created"));
         Ok(group)
     }
 
@@ -159,20 +140,12 @@ impl Region {
     pub fn delete_subnet_group(&mut self, context: &Context<'_>, name: &str) -> Result<(), ApiError> {
         let name = self.subnet_group(name)?.name.clone();
         if let Some(user) = self.groups.values().find(|user| user.subnet_group == name) {
-            let member = user
-                .members()
-                .next()
-                .map_or(user.id.as_str(), |member| member.id.as_str());
+            let member = user.members().next().map_or(user.id.as_str(), |member| member.id.as_str());
             let message = format!("Cache subnet group {name} is currently in use by a cache cluster: {member}.");
             return Err(ApiError::new("CacheSubnetGroupInUse", message));
         }
         self.subnet_groups.remove(&name);
-        self.record(
-            context.now_ms,
-            SourceType::CacheSubnetGroup,
-            &name,
-            format!("Cache subnet group {name} deleted"),
-        );
+        self.record(context.now_ms, SourceType::CacheSubnetGroup, &name, format!("Cache subnet group {name} deleted"));
         Ok(())
     }
 
@@ -188,18 +161,11 @@ impl Region {
         let mut subnets: Vec<SubnetFact> = Vec::new();
         for id in ids {
             let found = known.iter().find(|subnet| subnet.id == *id);
-            let missing = || {
-                ApiError::new(
-                    "InvalidSubnet",
-                    format!("Some input subnets in :[{}] are invalid.", ids.join(", ")),
-                )
-            };
+            let missing =
+                || ApiError::new("InvalidSubnet", format!("Some input subnets in :[{}] are invalid.", ids.join(", ")));
             let subnet = found.ok_or_else(missing)?;
             if subnets.iter().any(|other| other.vpc_id != subnet.vpc_id) {
-                return Err(ApiError::new(
-                    "InvalidSubnet",
-                    "The specified subnets are not all in the same VPC.",
-                ));
+                return Err(ApiError::new("InvalidSubnet", "The specified subnets are not all in the same VPC."));
             }
             if !subnets.contains(subnet) {
                 subnets.push(subnet.clone());

@@ -44,30 +44,14 @@ impl Region {
     fn ec2_tags(&mut self, id: &str) -> Result<&mut Tags, ApiError> {
         let missing = ec2_not_found(id);
         let found = match id.split('-').next().unwrap_or_default() {
-            "vpc" => self
-                .network
-                .vpcs
-                .iter_mut()
-                .find(|vpc| vpc.id == id)
-                .map(|vpc| &mut vpc.tags),
-            "subnet" => self
-                .network
-                .subnets
-                .iter_mut()
-                .find(|subnet| subnet.id == id)
-                .map(|subnet| &mut subnet.tags),
+            "vpc" => self.network.vpcs.iter_mut().find(|vpc| vpc.id == id).map(|vpc| &mut vpc.tags),
+            "subnet" => self.network.subnets.iter_mut().find(|subnet| subnet.id == id).map(|subnet| &mut subnet.tags),
             "sg" => self.security_groups.get_mut(id).map(|group| &mut group.tags),
-            "key" => self
-                .key_pairs
-                .values_mut()
-                .find(|pair| pair.id == id)
-                .map(|pair| &mut pair.tags),
+            "key" => self.key_pairs.values_mut().find(|pair| pair.id == id).map(|pair| &mut pair.tags),
             "i" => self.instances.get_mut(id).map(|instance| &mut instance.tags),
-            "vol" => self
-                .instances
-                .values_mut()
-                .find(|instance| instance.volume_id == id)
-                .map(|one| &mut one.volume_tags),
+            "vol" => {
+                self.instances.values_mut().find(|instance| instance.volume_id == id).map(|one| &mut one.volume_tags)
+            }
             _ => None,
         };
         found.ok_or(missing)
@@ -116,26 +100,14 @@ impl Region {
                 }
             }
             CacheResource::Member { group, id } => {
-                let members = self
-                    .groups
-                    .get_mut(&group)
-                    .into_iter()
-                    .flat_map(|group| group.members_mut());
-                members
-                    .filter(|member| member.id == id)
-                    .for_each(|member| change(&mut member.tags));
+                let members = self.groups.get_mut(&group).into_iter().flat_map(|group| group.members_mut());
+                members.filter(|member| member.id == id).for_each(|member| change(&mut member.tags));
             }
             CacheResource::SubnetGroup(name) => {
-                self.subnet_groups
-                    .get_mut(&name)
-                    .into_iter()
-                    .for_each(|group| change(&mut group.tags));
+                self.subnet_groups.get_mut(&name).into_iter().for_each(|group| change(&mut group.tags));
             }
             CacheResource::ParameterGroup(name) => {
-                self.parameter_groups
-                    .get_mut(&name)
-                    .into_iter()
-                    .for_each(|group| change(&mut group.tags));
+                self.parameter_groups.get_mut(&name).into_iter().for_each(|group| change(&mut group.tags));
             }
         }
         Ok(())
@@ -148,10 +120,7 @@ impl Region {
             // A group that is being made or ended has no settled resource to ask.
             _ => Err(ApiError::new(
                 "InvalidReplicationGroupState",
-                format!(
-                    "Replication group {id} is not in available state: {}",
-                    group.status.as_str()
-                ),
+                format!("Replication group {id} is not in available state: {}", group.status.as_str()),
             )),
         }
     }
@@ -160,9 +129,7 @@ impl Region {
         let invalid = |why: &str| ApiError::new("InvalidARN", format!("The specified ARN {arn} is invalid: {why}"));
         let parts: Vec<&str> = arn.splitn(7, ':').collect();
         let ["arn", _partition, "elasticache", region, account, kind, id] = parts[..] else {
-            return Err(invalid(
-                "it is not of the form arn:aws:elasticache:region:account:type:name",
-            ));
+            return Err(invalid("it is not of the form arn:aws:elasticache:region:account:type:name"));
         };
         if region != self.name || account != ACCOUNT_ID {
             return Err(invalid("it is of another region or account"));
@@ -176,10 +143,7 @@ impl Region {
                 let Some(group) = self.groups.values().find(has) else {
                     return Err(cluster_not_found(&id));
                 };
-                Ok(CacheResource::Member {
-                    group: group.id.clone(),
-                    id,
-                })
+                Ok(CacheResource::Member { group: group.id.clone(), id })
             }
             "subnetgroup" => Ok(CacheResource::SubnetGroup(id)),
             "parametergroup" => Ok(CacheResource::ParameterGroup(id)),
@@ -208,10 +172,6 @@ fn ec2_not_found(id: &str) -> ApiError {
 
 /// EC2 has another code for too many tags than ElastiCache.
 fn ec2_words(refusal: &ApiError) -> ApiError {
-    let code = if refusal.code == "TagQuotaPerResourceExceeded" {
-        "TagLimitExceeded"
-    } else {
-        refusal.code
-    };
+    let code = if refusal.code == "TagQuotaPerResourceExceeded" { "TagLimitExceeded" } else { refusal.code };
     ApiError::new(code, refusal.message.clone())
 }

@@ -26,22 +26,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
-            state: State::new(1),
-            now_ms: START_MS,
-            report: FleetReport::default(),
-            timing: Timing::default(),
-        }
+        Self { state: State::new(1), now_ms: START_MS, report: FleetReport::default(), timing: Timing::default() }
     }
 
     fn without_nodes() -> Self {
-        Self {
-            timing: Timing {
-                without_nodes: true,
-                ..Timing::default()
-            },
-            ..Self::new()
-        }
+        Self { timing: Timing { without_nodes: true, ..Timing::default() }, ..Self::new() }
     }
 
     fn on<Output>(&mut self, operation: impl FnOnce(&mut Region, &mut Context<'_>) -> Output) -> Output {
@@ -70,11 +59,7 @@ impl World {
             };
             for shard in &cluster.shards {
                 for (index, node) in shard.nodes.iter().enumerate() {
-                    let node_report = NodeReport {
-                        address: address(cluster.port),
-                        ready: true,
-                        primary: index == 0,
-                    };
+                    let node_report = NodeReport { address: address(cluster.port), ready: true, primary: index == 0 };
                     report.nodes.insert(node.id.clone(), node_report);
                 }
             }
@@ -137,11 +122,7 @@ fn input() -> CreateReplicationGroup {
 }
 
 fn change(edit: impl FnOnce(&mut ModifyReplicationGroup)) -> ModifyReplicationGroup {
-    let mut change = ModifyReplicationGroup {
-        id: "day19".to_owned(),
-        apply_immediately: true,
-        ..Default::default()
-    };
+    let mut change = ModifyReplicationGroup { id: "day19".to_owned(), apply_immediately: true, ..Default::default() };
     edit(&mut change);
     change
 }
@@ -155,21 +136,11 @@ fn available() -> World {
 }
 
 fn shards(count: i64) -> ModifyShards {
-    ModifyShards {
-        id: "day19".to_owned(),
-        count,
-        apply_immediately: true,
-        ..ModifyShards::default()
-    }
+    ModifyShards { id: "day19".to_owned(), count, apply_immediately: true, ..ModifyShards::default() }
 }
 
 fn replica_count(count: i64) -> ModifyReplicas {
-    ModifyReplicas {
-        id: "day19".to_owned(),
-        count: Some(count),
-        apply_immediately: true,
-        ..ModifyReplicas::default()
-    }
+    ModifyReplicas { id: "day19".to_owned(), count: Some(count), apply_immediately: true, ..ModifyReplicas::default() }
 }
 
 #[test]
@@ -188,11 +159,7 @@ fn a_group_is_available_when_the_fleet_has_reached_it() {
     world.fleet_works();
     let group = world.group();
     assert_eq!(group.status, Status::Available);
-    assert!(
-        group
-            .members()
-            .all(|member| member.status == Status::Available && member.endpoint.is_some())
-    );
+    assert!(group.members().all(|member| member.status == Status::Available && member.endpoint.is_some()));
     assert_eq!(group.endpoint.unwrap().address, "127.19.0.1");
     assert_eq!(world.messages().last().unwrap(), "Replication group day19 created");
 }
@@ -230,10 +197,7 @@ fn without_nodes_the_clock_moves_everything() {
     assert_eq!(world.state.next_due(), Some(START_MS + 1000));
     assert!(!world.pass(999));
     assert!(world.pass(1));
-    assert_eq!(
-        world.group().endpoint.unwrap().address,
-        "day19.local.clustercfg.eu-west-1.cache.localhost"
-    );
+    assert_eq!(world.group().endpoint.unwrap().address, "day19.local.clustercfg.eu-west-1.cache.localhost");
     world.delete("day19").unwrap();
     world.pass(500);
     assert!(world.state.regions[REGION].groups.is_empty());
@@ -247,58 +211,28 @@ fn every_refused_creation_says_why() {
         ("InvalidParameterValue", |input| input.id = "1".to_owned()),
         ("InvalidParameterValue", |input| input.description = " ".to_owned()),
         ("MissingParameter", |input| input.node_type = None),
-        ("InvalidParameterValue", |input| {
-            input.node_type = Some("cache.none".to_owned())
-        }),
-        ("InvalidParameterValue", |input| {
-            input.engine = Some("memcached".to_owned())
-        }),
-        ("InvalidParameterValue", |input| {
-            input.engine_version = Some("7.9".to_owned())
-        }),
-        ("InvalidParameterCombination", |input| {
-            input.engine_version = Some("6.2".to_owned())
-        }),
-        ("CacheParameterGroupNotFound", |input| {
-            input.parameter_group = Some("none".to_owned())
-        }),
-        ("InvalidParameterCombination", |input| {
-            input.parameter_group = Some("default.redis7".to_owned())
-        }),
-        ("InvalidParameterCombination", |input| {
-            input.cluster_mode = Some("disabled".to_owned())
-        }),
-        ("CacheSubnetGroupNotFoundFault", |input| {
-            input.subnet_group = Some("none".to_owned())
-        }),
-        ("InvalidParameterValue", |input| {
-            input.security_groups = vec!["sg-1".to_owned()]
-        }),
-        ("InvalidParameterCombination", |input| {
-            input.transit_encryption = Some(true)
-        }),
+        ("InvalidParameterValue", |input| input.node_type = Some("cache.none".to_owned())),
+        ("InvalidParameterValue", |input| input.engine = Some("memcached".to_owned())),
+        ("InvalidParameterValue", |input| input.engine_version = Some("7.9".to_owned())),
+        ("InvalidParameterCombination", |input| input.engine_version = Some("6.2".to_owned())),
+        ("CacheParameterGroupNotFound", |input| input.parameter_group = Some("none".to_owned())),
+        ("InvalidParameterCombination", |input| input.parameter_group = Some("default.redis7".to_owned())),
+        ("InvalidParameterCombination", |input| input.cluster_mode = Some("disabled".to_owned())),
+        ("CacheSubnetGroupNotFoundFault", |input| input.subnet_group = Some("none".to_owned())),
+        ("InvalidParameterValue", |input| input.security_groups = vec!["sg-1".to_owned()]),
+        ("InvalidParameterCombination", |input| input.transit_encryption = Some(true)),
         ("InvalidParameterCombination", |input| input.auth_token = true),
-        ("InvalidParameterCombination", |input| {
-            input.automatic_failover = Some(false)
-        }),
+        ("InvalidParameterCombination", |input| input.automatic_failover = Some(false)),
         ("InvalidParameterCombination", |input| input.replicas = Some(0)),
         ("InvalidParameterValue", |input| input.replicas = Some(6)),
         ("InvalidParameterValue", |input| input.node_group_count = Some(0)),
-        ("NodeQuotaForClusterExceeded", |input| {
-            (input.node_group_count, input.replicas) = (Some(100), Some(5))
-        }),
+        ("NodeQuotaForClusterExceeded", |input| (input.node_group_count, input.replicas) = (Some(100), Some(5))),
         ("InvalidParameterValue", |input| input.port = Some(80)),
         ("InvalidParameterValue", |input| input.snapshot_retention = Some(36)),
-        ("InvalidParameterValue", |input| {
-            input.network_type = Some("ipx".to_owned())
-        }),
+        ("InvalidParameterValue", |input| input.network_type = Some("ipx".to_owned())),
         ("InvalidParameterCombination", |input| input.data_tiering = Some(true)),
-        ("InvalidParameterCombination", |input| {
-            input.node_groups = vec![NodeGroupInput::default()]
-        }),
-        ("InvalidParameterCombination", |input| {
-            input.unsupported = vec!["SnapshotName"]
-        }),
+        ("InvalidParameterCombination", |input| input.node_groups = vec![NodeGroupInput::default()]),
+        ("InvalidParameterCombination", |input| input.unsupported = vec!["SnapshotName"]),
     ];
     for (number, (code, edit)) in refusals.iter().enumerate() {
         let mut world = World::new();
@@ -309,26 +243,17 @@ fn every_refused_creation_says_why() {
         assert!(world.state.regions[REGION].groups.is_empty(), "row {number}");
     }
     let mut world = available();
-    assert_eq!(
-        world.create(&input()).unwrap_err().code,
-        "ReplicationGroupAlreadyExists"
-    );
+    assert_eq!(world.create(&input()).unwrap_err().code, "ReplicationGroupAlreadyExists");
 }
 
 #[test]
 fn a_change_of_settings_ends_by_the_clock_and_wants_nothing_new() {
     let mut world = available();
     let wanted = world.state.wanted();
-    world
-        .modify(&change(|change| {
-            change.maintenance_window = Some("SUN:01:00-SUN:02:00".to_owned())
-        }))
-        .unwrap();
+    world.modify(&change(|change| change.maintenance_window = Some("SUN:01:00-SUN:02:00".to_owned()))).unwrap();
     assert_eq!(world.group().status, Status::Modifying);
     assert_eq!(world.state.wanted(), wanted);
-    let refusal = world
-        .modify(&change(|change| change.description = Some("x".to_owned())))
-        .unwrap_err();
+    let refusal = world.modify(&change(|change| change.description = Some("x".to_owned()))).unwrap_err();
     assert_eq!(refusal.code, "InvalidReplicationGroupState");
     world.pass(300);
     assert_eq!(world.group().status, Status::Available);
@@ -338,10 +263,7 @@ fn a_change_of_settings_ends_by_the_clock_and_wants_nothing_new() {
 #[test]
 fn a_modification_that_changes_nothing_is_refused() {
     let mut world = available();
-    for change in [
-        change(|_| {}),
-        change(|change| change.description = Some("a cluster".to_owned())),
-    ] {
+    for change in [change(|_| {}), change(|change| change.description = Some("a cluster".to_owned()))] {
         let refusal = world.modify(&change).unwrap_err();
         assert_eq!(
             (refusal.code, refusal.message.as_str()),
@@ -387,23 +309,14 @@ fn values_of_a_parameter_group_reach_the_nodes_of_its_clusters() {
     let mut world = World::new();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     world.on(|region, context| {
-        region
-            .create_parameter_group(context, "own", "redis7", "words", &[])
-            .unwrap();
-        region
-            .modify_parameter_group(context, "own", &[pair("cluster-enabled", "yes")])
-            .unwrap();
+        region.create_parameter_group(context, "own", "redis7", "words", &[]).unwrap();
+        region.modify_parameter_group(context, "own", &[pair("cluster-enabled", "yes")]).unwrap();
     });
-    let created = CreateReplicationGroup {
-        parameter_group: Some("own".to_owned()),
-        ..input()
-    };
+    let created = CreateReplicationGroup { parameter_group: Some("own".to_owned()), ..input() };
     world.create(&created).unwrap();
     world.fleet_works();
     let before = world.wanted().generation;
-    world
-        .on(|region, context| region.modify_parameter_group(context, "own", &[pair("timeout", "30")]))
-        .unwrap();
+    world.on(|region, context| region.modify_parameter_group(context, "own", &[pair("timeout", "30")])).unwrap();
     assert_eq!(world.wanted().parameters["timeout"], "30");
     assert!(world.wanted().generation > before && world.group().reached < world.wanted().generation);
     assert_eq!(world.group().status, Status::Available);
@@ -411,15 +324,9 @@ fn values_of_a_parameter_group_reach_the_nodes_of_its_clusters() {
     assert_eq!(world.group().reached, world.wanted().generation);
     let codes = world.on(|region, context| {
         [
-            region
-                .modify_parameter_group(context, "own", &[pair("cluster-enabled", "no")])
-                .unwrap_err()
-                .code,
+            region.modify_parameter_group(context, "own", &[pair("cluster-enabled", "no")]).unwrap_err().code,
             region.delete_parameter_group(context, "own").unwrap_err().code,
-            region
-                .modify_parameter_group(context, "default.redis7", &[pair("timeout", "30")])
-                .unwrap_err()
-                .code,
+            region.modify_parameter_group(context, "default.redis7", &[pair("timeout", "30")]).unwrap_err().code,
         ]
     });
     assert_eq!(codes, ["InvalidCacheParameterGroupState"; 3]);
@@ -429,10 +336,7 @@ fn values_of_a_parameter_group_reach_the_nodes_of_its_clusters() {
 fn scaling_out_shows_the_new_shard_as_creating_and_moves_its_slots_at_the_end() {
     let mut world = available();
     let zones = vec!["eu-west-1c".to_owned(), "eu-west-1a".to_owned()];
-    let out = ModifyShards {
-        resharding: vec![NewShard { id: None, zones }],
-        ..shards(4)
-    };
+    let out = ModifyShards { resharding: vec![NewShard { id: None, zones }], ..shards(4) };
     let group = world.on(|region, context| region.modify_shards(context, &out)).unwrap();
     assert_eq!(group.node_groups[3].status, Status::Creating);
     assert_eq!(slots::text(&group.node_groups[0].slots), "0-5461");
@@ -451,42 +355,22 @@ fn scaling_in_keeps_the_named_shards() {
     let mut world = available();
     let refusals = world.on(|region, context| {
         let unnamed = region.modify_shards(context, &shards(2)).unwrap_err();
-        let missing = ModifyShards {
-            to_remove: vec!["0009".to_owned()],
-            ..shards(2)
-        };
+        let missing = ModifyShards { to_remove: vec!["0009".to_owned()], ..shards(2) };
         let missing = region.modify_shards(context, &missing).unwrap_err();
-        let later = ModifyShards {
-            apply_immediately: false,
-            ..shards(2)
-        };
+        let later = ModifyShards { apply_immediately: false, ..shards(2) };
         [unnamed, missing, region.modify_shards(context, &later).unwrap_err()]
     });
     let codes = refusals.map(|refusal| (refusal.code, refusal.status));
     assert_eq!(
         codes,
-        [
-            ("InvalidParameterCombination", 400),
-            ("NodeGroupNotFoundFault", 404),
-            ("InvalidParameterValue", 400)
-        ]
+        [("InvalidParameterCombination", 400), ("NodeGroupNotFoundFault", 404), ("InvalidParameterValue", 400)]
     );
-    let keep = ModifyShards {
-        to_retain: vec!["0001".to_owned(), "0003".to_owned()],
-        ..shards(2)
-    };
-    world
-        .on(|region, context| region.modify_shards(context, &keep))
-        .unwrap();
+    let keep = ModifyShards { to_retain: vec!["0001".to_owned(), "0003".to_owned()], ..shards(2) };
+    world.on(|region, context| region.modify_shards(context, &keep)).unwrap();
     assert_eq!(world.wanted().shards.len(), 2);
     assert_eq!(world.group().node_groups[1].status, Status::Deleting);
     world.fleet_works();
-    let ids: Vec<_> = world
-        .group()
-        .node_groups
-        .into_iter()
-        .map(|node_group| node_group.id)
-        .collect();
+    let ids: Vec<_> = world.group().node_groups.into_iter().map(|node_group| node_group.id).collect();
     assert_eq!(ids, ["0001", "0003"]);
     assert!(world.messages().contains(&"Removed cache node 0001".to_owned()));
 }
@@ -494,9 +378,7 @@ fn scaling_in_keeps_the_named_shards() {
 #[test]
 fn replicas_come_and_go_but_never_the_primary() {
     let mut world = available();
-    world
-        .on(|region, context| region.increase_replicas(context, &replica_count(2)))
-        .unwrap();
+    world.on(|region, context| region.increase_replicas(context, &replica_count(2))).unwrap();
     world.fleet_works();
     assert_eq!(world.group().members().count(), 9);
     let same = world.on(|region, context| region.increase_replicas(context, &replica_count(2)));
@@ -504,50 +386,26 @@ fn replicas_come_and_go_but_never_the_primary() {
     // A failover: the second node of the first shard is the primary now.
     for report in world.report.clusters.values_mut() {
         for (id, node) in &mut report.nodes {
-            node.primary = if id.starts_with("day19-0001") {
-                id.ends_with("-002")
-            } else {
-                id.ends_with("-001")
-            };
+            node.primary = if id.starts_with("day19-0001") { id.ends_with("-002") } else { id.ends_with("-001") };
         }
     }
     world.tick();
-    world
-        .on(|region, context| region.decrease_replicas(context, &replica_count(1)))
-        .unwrap();
-    let left: Vec<_> = world.wanted().shards[0]
-        .nodes
-        .iter()
-        .map(|node| node.id.clone())
-        .collect();
+    world.on(|region, context| region.decrease_replicas(context, &replica_count(1))).unwrap();
+    let left: Vec<_> = world.wanted().shards[0].nodes.iter().map(|node| node.id.clone()).collect();
     assert_eq!(left, ["day19-0001-001", "day19-0001-002"]);
     world.fleet_works();
     let below = world.on(|region, context| region.decrease_replicas(context, &replica_count(0)));
-    assert_eq!(
-        below.unwrap_err().code,
-        "InvalidParameterCombination",
-        "Multi-AZ needs a replica"
-    );
+    assert_eq!(below.unwrap_err().code, "InvalidParameterCombination", "Multi-AZ needs a replica");
 }
 
 #[test]
 fn a_change_that_fails_is_told_and_an_old_failure_does_not_end_the_next() {
     let mut world = available();
-    world
-        .on(|region, context| region.increase_replicas(context, &replica_count(2)))
-        .unwrap();
+    world.on(|region, context| region.increase_replicas(context, &replica_count(2))).unwrap();
     world.fleet_fails("out of memory");
     assert_eq!(world.group().status, Status::Available);
-    assert!(
-        world
-            .messages()
-            .last()
-            .unwrap()
-            .ends_with("could not be modified: out of memory")
-    );
-    world
-        .on(|region, context| region.decrease_replicas(context, &replica_count(1)))
-        .unwrap();
+    assert!(world.messages().last().unwrap().ends_with("could not be modified: out of memory"));
+    world.on(|region, context| region.decrease_replicas(context, &replica_count(1))).unwrap();
     world.tick();
     assert_eq!(world.group().status, Status::Modifying);
     world.fleet_works();
@@ -563,22 +421,12 @@ fn tags_are_refused_while_a_group_is_made_or_ended() {
     assert_eq!(refusal.code, "InvalidReplicationGroupState");
     world.fleet_works();
     let tags = [("a".to_owned(), "b".to_owned())];
-    assert_eq!(
-        world.on(|region, _| region.add_cache_tags(arn, &tags)).unwrap().len(),
-        1
-    );
-    world
-        .modify(&change(|change| change.snapshot_retention = Some(1)))
-        .unwrap();
+    assert_eq!(world.on(|region, _| region.add_cache_tags(arn, &tags)).unwrap().len(), 1);
+    world.modify(&change(|change| change.snapshot_retention = Some(1))).unwrap();
     assert_eq!(world.on(|region, _| region.cache_tags(arn)).unwrap().len(), 1);
-    let missing = world
-        .on(|region, _| region.remove_cache_tags(arn, &["x".to_owned()]))
-        .unwrap_err();
+    let missing = world.on(|region, _| region.remove_cache_tags(arn, &["x".to_owned()])).unwrap_err();
     assert_eq!((missing.code, missing.status), ("TagNotFound", 404));
-    assert_eq!(
-        world.on(|region, _| region.cache_tags("arn")).unwrap_err().code,
-        "InvalidARN"
-    );
+    assert_eq!(world.on(|region, _| region.cache_tags("arn")).unwrap_err().code, "InvalidARN");
 }
 
 #[test]
@@ -586,14 +434,9 @@ fn what_a_group_uses_can_not_be_deleted() {
     let mut world = World::new();
     let group_id = world.on(|region, context| {
         let subnet_ids: Vec<_> = region.network.subnets.iter().map(|subnet| subnet.id.clone()).collect();
-        region
-            .create_subnet_group(context, "Subnets", "words", &subnet_ids, &[])
-            .unwrap();
-        let wish = CreateSecurityGroup {
-            name: "cache".to_owned(),
-            description: "words".to_owned(),
-            ..Default::default()
-        };
+        region.create_subnet_group(context, "Subnets", "words", &subnet_ids, &[]).unwrap();
+        let wish =
+            CreateSecurityGroup { name: "cache".to_owned(), description: "words".to_owned(), ..Default::default() };
         region.create_security_group(context, wish).unwrap().id
     });
     let created = CreateReplicationGroup {
@@ -603,10 +446,7 @@ fn what_a_group_uses_can_not_be_deleted() {
     };
     world.create(&created).unwrap();
     let delete = |region: &mut Region, context: &mut Context<'_>| {
-        (
-            region.delete_subnet_group(context, "subnets"),
-            region.delete_security_group(&group_id),
-        )
+        (region.delete_subnet_group(context, "subnets"), region.delete_security_group(&group_id))
     };
     let (subnets, security) = world.on(delete);
     assert_eq!(subnets.unwrap_err().code, "CacheSubnetGroupInUse");
@@ -634,23 +474,13 @@ fn instances_live_by_the_clock_and_client_tokens_start_them_once() {
     };
     let id = run(&mut world, &input).unwrap()[0].id.clone();
     assert_eq!(run(&mut world, &input).unwrap()[0].id, id);
-    let other = RunInstances {
-        instance_type: Some("t4g.small".to_owned()),
-        ..input.clone()
-    };
+    let other = RunInstances { instance_type: Some("t4g.small".to_owned()), ..input.clone() };
     assert_eq!(run(&mut world, &other).unwrap_err().code, "IdempotentParameterMismatch");
-    let state = |world: &World| {
-        world.state.regions[REGION]
-            .instances
-            .get(&id)
-            .map(|instance| instance.state)
-    };
+    let state = |world: &World| world.state.regions[REGION].instances.get(&id).map(|instance| instance.state);
     assert_eq!(state(&world), Some(InstanceState::Pending));
     world.pass(1000);
     assert_eq!(state(&world), Some(InstanceState::Running));
-    world
-        .on(|region, context| region.terminate_instances(context, std::slice::from_ref(&id)))
-        .unwrap();
+    world.on(|region, context| region.terminate_instances(context, std::slice::from_ref(&id))).unwrap();
     assert_eq!(state(&world), Some(InstanceState::ShuttingDown));
     world.pass(1000);
     assert_eq!(state(&world), Some(InstanceState::Terminated));
@@ -671,10 +501,7 @@ fn the_state_is_the_same_after_saving_and_for_the_same_calls() {
 #[test]
 fn events_are_forgotten_after_two_weeks_and_filtered_by_source() {
     let mut world = available();
-    let all = DescribeEvents {
-        duration_min: Some(14 * 24 * 60),
-        ..DescribeEvents::default()
-    };
+    let all = DescribeEvents { duration_min: Some(14 * 24 * 60), ..DescribeEvents::default() };
     let ask = |world: &mut World, input: &DescribeEvents| {
         let now_ms = world.now_ms;
         world.on(|region, _| region.describe_events(now_ms, input).map(|events| events.len()))
@@ -686,14 +513,8 @@ fn events_are_forgotten_after_two_weeks_and_filtered_by_source() {
         ..all.clone()
     };
     assert_eq!(ask(&mut world, &of_group), Ok(1));
-    let untyped = DescribeEvents {
-        source_type: None,
-        ..of_group
-    };
-    assert_eq!(
-        ask(&mut world, &untyped).unwrap_err().code,
-        "InvalidParameterCombination"
-    );
+    let untyped = DescribeEvents { source_type: None, ..of_group };
+    assert_eq!(ask(&mut world, &untyped).unwrap_err().code, "InvalidParameterCombination");
     world.pass(15 * 24 * 3_600_000);
     let now_ms = world.now_ms;
     world.on(|region, _| region.record_group(now_ms, "other", "words"));

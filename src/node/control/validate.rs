@@ -24,9 +24,7 @@ pub(crate) fn replication_group_id(id: &str) -> Result<String, ApiError> {
 /// A subnet group's or parameter group's name, in lower case as it is stored.
 pub(crate) fn group_name(parameter: &str, name: &str) -> Result<String, ApiError> {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    let made_well = name
-        .chars()
-        .all(|one| one.is_ascii_alphanumeric() || "-.".contains(one));
+    let made_well = name.chars().all(|one| one.is_ascii_alphanumeric() || "-.".contains(one));
     if !starts_well || !made_well || name.len() > 255 || name.ends_with('-') || name.contains("--") {
         return Err(ApiError::value(format!(
             "The parameter {parameter} must be provided and must not be blank. It must begin with a letter; must \
@@ -40,14 +38,10 @@ pub(crate) fn group_name(parameter: &str, name: &str) -> Result<String, ApiError
 /// A description that is there and not too long.
 pub(crate) fn description(parameter: &str, text: &str) -> Result<String, ApiError> {
     if text.trim().is_empty() {
-        return Err(ApiError::value(format!(
-            "The parameter {parameter} must be provided and must not be blank."
-        )));
+        return Err(ApiError::value(format!("The parameter {parameter} must be provided and must not be blank.")));
     }
     if text.chars().count() > 255 {
-        return Err(ApiError::value(format!(
-            "The parameter {parameter} must have at most 255 characters."
-        )));
+        return Err(ApiError::value(format!("The parameter {parameter} must have at most 255 characters.")));
     }
     Ok(text.to_owned())
 }
@@ -55,9 +49,7 @@ pub(crate) fn description(parameter: &str, text: &str) -> Result<String, ApiErro
 /// A weekly window `ddd:hh24:mi-ddd:hh24:mi` of an hour or more, in lower case.
 pub(crate) fn maintenance_window(text: &str) -> Result<String, ApiError> {
     let lower = text.to_ascii_lowercase();
-    let minutes = lower
-        .split_once('-')
-        .and_then(|(from, to)| Some((weekly_minute(from)?, weekly_minute(to)?)));
+    let minutes = lower.split_once('-').and_then(|(from, to)| Some((weekly_minute(from)?, weekly_minute(to)?)));
     let Some((from, to)) = minutes else {
         return Err(ApiError::value(format!(
             "Invalid maintenance window format: {text}. Should be specified as a range ddd:hh24:mi-ddd:hh24:mi (24H \
@@ -73,9 +65,7 @@ pub(crate) fn maintenance_window(text: &str) -> Result<String, ApiError> {
 
 /// A daily window `hh24:mi-hh24:mi` of an hour or more.
 pub(crate) fn snapshot_window(text: &str) -> Result<String, ApiError> {
-    let minutes = text
-        .split_once('-')
-        .and_then(|(from, to)| Some((daily_minute(from)?, daily_minute(to)?)));
+    let minutes = text.split_once('-').and_then(|(from, to)| Some((daily_minute(from)?, daily_minute(to)?)));
     let Some((from, to)) = minutes else {
         return Err(ApiError::value(format!(
             "Invalid snapshot window format: {text}. Should be specified as a range hh24:mi-hh24:mi (24H Clock UTC). \
@@ -90,9 +80,7 @@ pub(crate) fn snapshot_window(text: &str) -> Result<String, ApiError> {
 
 fn weekly_minute(text: &str) -> Option<u32> {
     let (day, time) = text.split_once(':')?;
-    let day = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-        .iter()
-        .position(|name| *name == day)?;
+    let day = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"].iter().position(|name| *name == day)?;
     Some(u32::try_from(day).ok()? * 24 * 60 + daily_minute(time)?)
 }
 
@@ -107,9 +95,7 @@ fn daily_minute(text: &str) -> Option<u32> {
 pub(crate) fn retention(days: i64) -> Result<u32, ApiError> {
     match u32::try_from(days) {
         Ok(days) if days <= 35 => Ok(days),
-        _ => Err(ApiError::value(
-            "Snapshot retention limit must be between 0 and 35 days.",
-        )),
+        _ => Err(ApiError::value("Snapshot retention limit must be between 0 and 35 days.")),
     }
 }
 
@@ -121,10 +107,7 @@ pub(crate) fn add_tags(tags: &Tags, new: &[(String, String)]) -> Result<Tags, Ap
         all.insert(key.clone(), value.clone());
     }
     if all.len() > 50 {
-        return Err(ApiError::new(
-            "TagQuotaPerResourceExceeded",
-            "A resource can have at most 50 tags.",
-        ));
+        return Err(ApiError::new("TagQuotaPerResourceExceeded", "A resource can have at most 50 tags."));
     }
     Ok(all)
 }
@@ -134,14 +117,10 @@ fn tag(key: &str, value: &str) -> Result<(), ApiError> {
         return Err(ApiError::value("A tag key must have 1 to 128 characters."));
     }
     if key.to_ascii_lowercase().starts_with("aws:") {
-        return Err(ApiError::value(
-            "Tag keys that begin with aws: are reserved for AWS use.",
-        ));
+        return Err(ApiError::value("Tag keys that begin with aws: are reserved for AWS use."));
     }
     if value.chars().count() > 256 {
-        return Err(ApiError::value(format!(
-            "The value of tag {key} must have at most 256 characters."
-        )));
+        return Err(ApiError::value(format!("The value of tag {key} must have at most 256 characters.")));
     }
     let allowed = |one: char| one.is_alphanumeric() || one.is_whitespace() || "_.:/=+-@".contains(one);
     if key.chars().chain(value.chars()).all(allowed) {
@@ -158,10 +137,7 @@ mod tests {
 
     #[test]
     fn windows_wrap_around_the_week_and_are_lower_cased() {
-        assert_eq!(
-            maintenance_window("Sat:23:30-Sun:00:30"),
-            Ok("sat:23:30-sun:00:30".to_owned())
-        );
+        assert_eq!(maintenance_window("Sat:23:30-Sun:00:30"), Ok("sat:23:30-sun:00:30".to_owned()));
         assert!(maintenance_window("sun:05:00-sun:05:59").is_err());
         assert!(maintenance_window("sunday").is_err());
         assert!(snapshot_window("23:30-00:30").is_ok());
@@ -184,9 +160,6 @@ mod tests {
         assert!(add_tags(&Tags::new(), &[pair("", "1")]).is_err());
         assert!(add_tags(&Tags::new(), &[pair("team", "größe 1")]).is_ok());
         let many: Vec<_> = (0..51).map(|number| pair(&format!("k{number}"), "")).collect();
-        assert_eq!(
-            add_tags(&Tags::new(), &many).unwrap_err().code,
-            "TagQuotaPerResourceExceeded"
-        );
+        assert_eq!(add_tags(&Tags::new(), &many).unwrap_err().code, "TagQuotaPerResourceExceeded");
     }
 }

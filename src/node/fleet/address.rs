@@ -48,10 +48,7 @@ impl AddressBook {
     /// An empty book; tries which kind of system this is, unless one address is to do.
     pub fn new(one_address: bool) -> Self {
         let many_addresses = !one_address && can_bind(SocketAddr::from(([127, 65, 0, 1], 0)));
-        AddressBook {
-            many_addresses,
-            given: Mutex::default(),
-        }
+        AddressBook { many_addresses, given: Mutex::default() }
     }
 
     /// A free place for a node of this cluster port and availability zone.
@@ -59,10 +56,7 @@ impl AddressBook {
         let range = zone_range(zone);
         let bus_port = bus_port_of(port);
         let candidates = (1..=TRIES).map(|n| match self.many_addresses {
-            true => Place {
-                address: nth_address(range, n, port),
-                bus_port,
-            },
+            true => Place { address: nth_address(range, n, port), bus_port },
             false => nth_port(port, n),
         });
         self.first_free(port, candidates)
@@ -75,10 +69,7 @@ impl AddressBook {
                 true => nth_address(ENDPOINT_RANGE, n + 1, port),
                 false => SocketAddr::from((Ipv4Addr::LOCALHOST, wrapped(port, n))),
             };
-            Place {
-                address,
-                bus_port: address.port(),
-            }
+            Place { address, bus_port: address.port() }
         });
         self.first_free(port, candidates).map(|place| place.address)
     }
@@ -101,8 +92,7 @@ impl AddressBook {
         let is_free = |place: &Place| {
             let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
             let both = [place.address, bus_address(*place)];
-            both.iter()
-                .all(|address| address.port() != 0 && !given.contains(address) && can_bind(*address))
+            both.iter().all(|address| address.port() != 0 && !given.contains(address) && can_bind(*address))
         };
         let place = candidates.find(is_free).ok_or(NoFreeAddress { port })?;
         self.take(place);
@@ -117,11 +107,7 @@ pub fn bus_port_of(port: u16) -> u16 {
 
 /// Second byte of a zone's addresses: 65 for a zone that ends with `a`, and so on to 90 for `z`.
 fn zone_range(zone: &str) -> u8 {
-    let letter = zone
-        .bytes()
-        .last()
-        .map(|byte| byte.to_ascii_lowercase())
-        .filter(u8::is_ascii_lowercase);
+    let letter = zone.bytes().last().map(|byte| byte.to_ascii_lowercase()).filter(u8::is_ascii_lowercase);
     letter.unwrap_or(b'a') - b'a' + 65
 }
 
@@ -133,10 +119,7 @@ fn nth_address(range: u8, n: u16, port: u16) -> SocketAddr {
 
 fn nth_port(port: u16, n: u16) -> Place {
     let port = wrapped(port, n);
-    Place {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        bus_port: bus_port_of(port),
-    }
+    Place { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), bus_port: bus_port_of(port) }
 }
 
 /// Ports count on from the cluster's own, and after the last from 1024 on.
@@ -211,11 +194,7 @@ mod tests {
     fn on_one_address_every_node_has_its_port() {
         let book = AddressBook::new(true);
         let places = [(); 3].map(|()| book.place_for_node(17910, "us-east-1c").unwrap());
-        assert!(
-            places
-                .iter()
-                .all(|place| place.address.ip() == IpAddr::from([127, 0, 0, 1]))
-        );
+        assert!(places.iter().all(|place| place.address.ip() == IpAddr::from([127, 0, 0, 1])));
         assert!(places[0].address.port() < places[1].address.port());
         let endpoint = book.place_for_endpoint(17910).unwrap();
         assert!(places.iter().all(|place| place.address != endpoint));
@@ -224,10 +203,6 @@ mod tests {
     #[test]
     fn the_error_names_the_port() {
         let error = NoFreeAddress { port: 6379 };
-        assert!(
-            error
-                .to_string()
-                .starts_with("no loopback address is free at port 6379")
-        );
+        assert!(error.to_string().starts_with("no loopback address is free at port 6379"));
     }
 }

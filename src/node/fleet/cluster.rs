@@ -111,12 +111,7 @@ impl Supervisor {
     }
 
     async fn remove(&mut self, crew: &mut Crew) -> Result<(), String> {
-        if let Some(address) = self
-            .endpoint
-            .take()
-            .map(|endpoint| endpoint.address())
-            .or(crew.memory.endpoint.take())
-        {
+        if let Some(address) = self.endpoint.take().map(|endpoint| endpoint.address()).or(crew.memory.endpoint.take()) {
             self.shared.book.release(endpoint_place(address));
         }
         crew.disband().await
@@ -143,10 +138,7 @@ impl Supervisor {
         let engine = engine.map_err(|error| error.to_string())?;
         if !std::mem::replace(&mut self.engine_noted, true) && engine.stands_in_for(wanted.engine) {
             let (id, kind) = (&self.key.replication_group_id, wanted.engine);
-            self.shared.log.line(format!(
-                "cluster {id} asks for {kind:?}; {} stands in for it",
-                engine.name()
-            ));
+            self.shared.log.line(format!("cluster {id} asks for {kind:?}; {} stands in for it", engine.name()));
         }
         let looked = crew.keep_running(wanted, &engine).await;
         crew.look().await;
@@ -183,9 +175,7 @@ impl Supervisor {
                 crew.remember()?;
                 self.report.reached = wanted.generation;
                 let id = &self.key.replication_group_id;
-                self.shared
-                    .log
-                    .line(format!("cluster {id} has reached generation {}", wanted.generation));
+                self.shared.log.line(format!("cluster {id} has reached generation {}", wanted.generation));
                 Ok(())
             }
         }
@@ -200,15 +190,9 @@ impl Supervisor {
             })
             .collect();
         for refusal in perform(actions, crew.members(), &crew.links(), &mut self.pace).await {
-            self.shared
-                .log
-                .line(format!("cluster {}: {refusal}", self.key.replication_group_id));
+            self.shared.log.line(format!("cluster {}: {refusal}", self.key.replication_group_id));
         }
-        if leaving.is_empty() {
-            Ok(())
-        } else {
-            crew.dismiss(&leaving).await
-        }
+        if leaving.is_empty() { Ok(()) } else { crew.dismiss(&leaving).await }
     }
 
     async fn set_all(&self, crew: &mut Crew, wanted: &WantedCluster) {
@@ -229,18 +213,11 @@ impl Supervisor {
             }
             self.shared.book.release(endpoint_place(address));
         }
-        let address = self
-            .shared
-            .book
-            .place_for_endpoint(wanted.port)
-            .map_err(|error| error.to_string())?;
+        let address = self.shared.book.place_for_endpoint(wanted.port).map_err(|error| error.to_string())?;
         match Endpoint::open(address).await {
             Ok(endpoint) => self.endpoint = Some(endpoint),
             // Another was faster; the next look finds the next address.
-            Err(error) => self
-                .shared
-                .log
-                .line(format!("the endpoint {address} can't be opened: {error}")),
+            Err(error) => self.shared.log.line(format!("the endpoint {address} can't be opened: {error}")),
         }
         crew.memory.endpoint = Some(address);
         crew.remember()
@@ -254,9 +231,7 @@ impl Supervisor {
 
     fn fail(&mut self, reason: String) {
         if self.report.failure.as_ref() != Some(&reason) {
-            self.shared
-                .log
-                .line(format!("cluster {}: {reason}", self.key.replication_group_id));
+            self.shared.log.line(format!("cluster {}: {reason}", self.key.replication_group_id));
         }
         self.report.failure = Some(reason);
         self.shared.publish(&self.key, Some(self.report.clone()));
@@ -276,10 +251,7 @@ impl Supervisor {
 
 /// An endpoint has one port only.
 fn endpoint_place(address: std::net::SocketAddr) -> super::address::Place {
-    super::address::Place {
-        address,
-        bus_port: address.port(),
-    }
+    super::address::Place { address, bus_port: address.port() }
 }
 
 /// Ready is a node that answers, whose own view is of a working cluster, that no other takes for failing, and that,
@@ -291,23 +263,15 @@ fn node_reports(crew: &Crew, wanted: &WantedCluster) -> BTreeMap<String, NodeRep
             continue;
         };
         let member = crew.members().get(&node.id);
-        let said = member
-            .and_then(|member| member.said.as_ref())
-            .filter(|_| crew.is_running(&node.id));
+        let said = member.and_then(|member| member.said.as_ref()).filter(|_| crew.is_running(&node.id));
         let me = said.and_then(|said| said.view.myself());
         let primary = me.is_some_and(|me| me.primary);
         let suspected = member.is_some_and(|member| {
             let others = crew.members().values().filter_map(|other| other.said.as_ref());
-            others
-                .filter_map(|said| said.view.get(&member.node_id))
-                .any(|seen| seen.failing)
+            others.filter_map(|said| said.view.get(&member.node_id)).any(|seen| seen.failing)
         });
         let in_step = said.is_some_and(|said| said.cluster_ok && (primary || said.in_step));
-        let report = NodeReport {
-            address: memory.address,
-            ready: in_step && !suspected,
-            primary,
-        };
+        let report = NodeReport { address: memory.address, ready: in_step && !suspected, primary };
         reports.insert(node.id.clone(), report);
     }
     reports

@@ -103,9 +103,7 @@ impl Crew {
         }
         let pid =
             process::noted_pid(&folder).filter(|pid| process::can_tell_folders() && process::is_ours(*pid, &folder))?;
-        self.shared.log.line(format!(
-            "node {name} (process {pid}) does not answer as it should: it is started anew"
-        ));
+        self.shared.log.line(format!("node {name} (process {pid}) does not answer as it should: it is started anew"));
         Process::adopt(pid, &folder, self.wake.clone()).end(END_GRACE).await;
         None
     }
@@ -118,16 +116,9 @@ impl Crew {
     pub async fn keep_running(&mut self, wanted: &WantedCluster, engine: &Engine) -> Result<(), String> {
         for node in wanted.shards.iter().flat_map(|shard| &shard.nodes) {
             if !self.memory.nodes.contains_key(&node.id) {
-                let place = self
-                    .shared
-                    .book
-                    .place_for_node(wanted.port, &node.zone)
-                    .map_err(|error| error.to_string())?;
-                let entry = NodeMemory {
-                    address: place.address,
-                    bus_port: place.bus_port,
-                    node_id: None,
-                };
+                let place =
+                    self.shared.book.place_for_node(wanted.port, &node.zone).map_err(|error| error.to_string())?;
+                let entry = NodeMemory { address: place.address, bus_port: place.bus_port, node_id: None };
                 self.memory.nodes.insert(node.id.clone(), entry);
             }
         }
@@ -152,25 +143,12 @@ impl Crew {
     }
 
     fn start(&mut self, name: &str, node: &NodeMemory, engine: &Engine, failed_starts: u32) -> Result<(), String> {
-        let timeout = if self.memory.formed {
-            self.shared.node_timeout_ms()
-        } else {
-            FORMING_NODE_TIMEOUT_MS
-        };
-        let site = Site {
-            folder: self.node_folder(name),
-            place: node.place(),
-            node_timeout_ms: timeout,
-        };
+        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let site = Site { folder: self.node_folder(name), place: node.place(), node_timeout_ms: timeout };
         let process = Process::start(&site, engine, self.wake.clone());
         let process = process.map_err(|error| format!("{} can't be started: {error}", engine.program.display()))?;
-        self.shared.log.line(format!(
-            "node {name} started at {} as process {}",
-            node.address,
-            process.pid()
-        ));
-        self.running
-            .insert(name.to_owned(), Running::new(process, node, failed_starts));
+        self.shared.log.line(format!("node {name} started at {} as process {}", node.address, process.pid()));
+        self.running.insert(name.to_owned(), Running::new(process, node, failed_starts));
         Ok(())
     }
 
@@ -189,10 +167,9 @@ impl Crew {
         if running.dead_since.is_none() {
             running.dead_since = Some(now);
             let last = process::last_lines(&folder, 1);
-            self.shared.log.line(format!(
-                "node {name} (process {}) has ended; its last line: {last}",
-                running.process.pid()
-            ));
+            self.shared
+                .log
+                .line(format!("node {name} (process {}) has ended; its last line: {last}", running.process.pid()));
             if !running.answered {
                 running.failed_starts += 1;
                 // What it was to load is for its next start, unless that is what it fails at.
@@ -238,30 +215,17 @@ impl Crew {
         let lines = process::last_lines(&self.node_folder(name), 6);
         if lines.contains("already in use") && lines.contains("bind") || lines.contains("listening socket") {
             let nodes = wanted.shards.iter().flat_map(|shard| &shard.nodes);
-            let zone = nodes
-                .filter(|node| node.id == name)
-                .map(|node| node.zone.as_str())
-                .next()
-                .unwrap_or_default();
-            let place = self
-                .shared
-                .book
-                .place_for_node(wanted.port, zone)
-                .map_err(|error| error.to_string())?;
+            let zone = nodes.filter(|node| node.id == name).map(|node| node.zone.as_str()).next().unwrap_or_default();
+            let place = self.shared.book.place_for_node(wanted.port, zone).map_err(|error| error.to_string())?;
             self.shared.book.release(node.place());
-            self.shared.log.line(format!(
-                "{} is taken: node {name} moves to {}",
-                node.address, place.address
-            ));
+            self.shared.log.line(format!("{} is taken: node {name} moves to {}", node.address, place.address));
             if let Some(node) = self.memory.nodes.get_mut(name) {
                 (node.address, node.bus_port) = (place.address, place.bus_port);
             }
             self.remember()?;
         }
         if lines.contains("corrupted cluster config file") {
-            self.shared
-                .log
-                .line(format!("node {name} lost its cluster file: it joins as a new node"));
+            self.shared.log.line(format!("node {name} lost its cluster file: it joins as a new node"));
             let _ = std::fs::remove_file(self.node_folder(name).join("nodes.conf"));
         }
         Ok(())
@@ -275,10 +239,7 @@ impl Crew {
             asking.spawn(async move {
                 let answer = link.said().await.ok();
                 // Another's node at this address, while ours has yet to find out, is not ours.
-                (
-                    name,
-                    answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)),
-                )
+                (name, answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)))
             });
         }
         let answers = asking.join_all().await;
@@ -290,12 +251,7 @@ impl Crew {
         self.members.clear();
         for (name, node) in &self.memory.nodes {
             let Some(node_id) = node.node_id.clone() else { continue };
-            let member = Member {
-                node_id,
-                address: node.address,
-                bus_port: node.bus_port,
-                said: said.remove(name),
-            };
+            let member = Member { node_id, address: node.address, bus_port: node.bus_port, said: said.remove(name) };
             self.members.insert(name.clone(), member);
         }
         &self.members
@@ -318,17 +274,12 @@ impl Crew {
 
     /// Connections to the nodes.
     pub fn links(&self) -> Links {
-        self.running
-            .iter()
-            .map(|(name, running)| (name.clone(), running.link.clone()))
-            .collect()
+        self.running.iter().map(|(name, running)| (name.clone(), running.link.clone())).collect()
     }
 
     /// Whether the node's process runs.
     pub fn is_running(&self, name: &str) -> bool {
-        self.running
-            .get(name)
-            .is_some_and(|running| !running.process.has_ended())
+        self.running.get(name).is_some_and(|running| !running.process.has_ended())
     }
 
     /// Gives every node that answers the settings that it does not have yet. What an engine does not know, it refuses,
@@ -355,11 +306,7 @@ impl Crew {
 
     /// The fleet's own settings for this moment of the cluster's life.
     pub fn own_settings(&self) -> Vec<(String, String)> {
-        let timeout = if self.memory.formed {
-            self.shared.node_timeout_ms()
-        } else {
-            FORMING_NODE_TIMEOUT_MS
-        };
+        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
         let own = |name: &str, value: String| (name.to_owned(), value);
         vec![
             own("cluster-node-timeout", timeout.to_string()),
@@ -376,19 +323,12 @@ impl Crew {
     /// Ends nodes for good, side by side (a primary takes its time until its replicas are gone), and removes their
     /// files.
     pub async fn dismiss(&mut self, names: &[String]) -> Result<(), String> {
-        let leaving = names
-            .iter()
-            .filter_map(|name| Some((name.clone(), self.running.remove(name)?)))
-            .collect();
+        let leaving = names.iter().filter_map(|name| Some((name.clone(), self.running.remove(name)?))).collect();
         let ended = end_all(leaving).await;
-        self.running
-            .extend(ended.into_iter().filter(|(_, running)| !running.process.has_ended()));
+        self.running.extend(ended.into_iter().filter(|(_, running)| !running.process.has_ended()));
         for name in names {
             if let Some(running) = self.running.get(name) {
-                return Err(format!(
-                    "process {} of node {name} can't be ended",
-                    running.process.pid()
-                ));
+                return Err(format!("process {} of node {name} can't be ended", running.process.pid()));
             }
             remove_folder(&self.node_folder(name))?;
             if let Some(node) = self.memory.nodes.remove(name) {
@@ -404,10 +344,7 @@ impl Crew {
     pub async fn disband(&mut self) -> Result<(), String> {
         self.running = end_all(std::mem::take(&mut self.running)).await;
         if let Some((name, running)) = self.running.iter().find(|(_, running)| !running.process.has_ended()) {
-            return Err(format!(
-                "process {} of node {name} can't be ended",
-                running.process.pid()
-            ));
+            return Err(format!("process {} of node {name} can't be ended", running.process.pid()));
         }
         self.running.clear();
         for node in std::mem::take(&mut self.memory.nodes).into_values() {
@@ -438,10 +375,7 @@ impl Crew {
                 let (folder, log) = (self.node_folder(&name), self.shared.log.clone());
                 saving.spawn(async move {
                     let kept = running.save_and_end(&folder).await;
-                    log.line(format!(
-                        "node {name} is ended, its data {}",
-                        if kept { "kept" } else { "not kept" }
-                    ));
+                    log.line(format!("node {name} is ended, its data {}", if kept { "kept" } else { "not kept" }));
                 });
             }
             saving.join_all().await;

@@ -77,11 +77,7 @@ pub fn find(choice: &EngineChoice, kind: EngineKind, search_path: &OsStr) -> Res
         (EngineChoice::Command(engine), _) => return Ok(engine.clone()),
         (EngineChoice::Program(path), _) => {
             let missing = || EngineMissing::NotAProgram(path.clone());
-            let program = if is_program(path) {
-                Some(path.clone())
-            } else {
-                in_path(path, search_path)
-            };
+            let program = if is_program(path) { Some(path.clone()) } else { in_path(path, search_path) };
             return program.map(engine).ok_or_else(missing);
         }
         (EngineChoice::RedisServer, _) => vec!["redis-server"],
@@ -96,24 +92,14 @@ pub fn find(choice: &EngineChoice, kind: EngineKind, search_path: &OsStr) -> Res
 impl Engine {
     /// The program's name without its folder, such as `redis-server`.
     pub fn name(&self) -> String {
-        self.program
-            .file_name()
-            .unwrap_or(self.program.as_os_str())
-            .to_string_lossy()
-            .into_owned()
+        self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
     }
 
     /// Name and version, such as `redis-server 7.0.15`, by running it with `--version`; only the name if it has none.
     pub fn described(&self) -> String {
         let mut command = std::process::Command::new(&self.program);
-        let output = command
-            .args(&self.leading_arguments)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output();
-        let text = output
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-            .unwrap_or_default();
+        let output = command.args(&self.leading_arguments).arg("--version").stdin(Stdio::null()).output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         match text.split_whitespace().find_map(|word| word.strip_prefix("v=")) {
             Some(version) => format!("{} {version}", self.name()),
             None => self.name(),
@@ -132,25 +118,19 @@ impl Engine {
 fn engine(program: PathBuf) -> Engine {
     // Nodes run in folders of their own, where a relative path would lead elsewhere.
     let program = std::path::absolute(&program).unwrap_or(program);
-    Engine {
-        program,
-        leading_arguments: Vec::new(),
-    }
+    Engine { program, leading_arguments: Vec::new() }
 }
 
 fn in_path(name: &Path, search_path: &OsStr) -> Option<PathBuf> {
     if name.components().count() != 1 {
         return None;
     }
-    std::env::split_paths(search_path)
-        .map(|folder| folder.join(name))
-        .find(|path| is_program(path))
+    std::env::split_paths(search_path).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -179,10 +159,7 @@ mod tests {
         let folder = folder_with(&["redis-server", "valkey-server"]);
         assert_eq!(found("auto", EngineKind::Redis, &folder).unwrap(), "redis-server");
         assert_eq!(found("auto", EngineKind::Valkey, &folder).unwrap(), "valkey-server");
-        assert_eq!(
-            found("valkey-server", EngineKind::Redis, &folder).unwrap(),
-            "valkey-server"
-        );
+        assert_eq!(found("valkey-server", EngineKind::Redis, &folder).unwrap(), "valkey-server");
     }
 
     #[test]
@@ -210,22 +187,13 @@ mod tests {
     fn a_path_is_taken_as_it_is() {
         let folder = folder_with(&["mine"]);
         let path = folder.path().join("mine");
-        assert_eq!(
-            found(path.to_str().unwrap(), EngineKind::Redis, &folder).unwrap(),
-            "mine"
-        );
+        assert_eq!(found(path.to_str().unwrap(), EngineKind::Redis, &folder).unwrap(), "mine");
         let error = found("/nowhere/mine", EngineKind::Redis, &folder).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the engine /nowhere/mine is not there, or is not a program"
-        );
+        assert_eq!(error.to_string(), "the engine /nowhere/mine is not there, or is not a program");
     }
 
     #[test]
     fn none_is_switched_off() {
-        assert_eq!(
-            found("none", EngineKind::Redis, &folder_with(&[])),
-            Err(EngineMissing::SwitchedOff)
-        );
+        assert_eq!(found("none", EngineKind::Redis, &folder_with(&[])), Err(EngineMissing::SwitchedOff));
     }
 }

@@ -37,8 +37,7 @@ impl Pace {
             Action::Forget { .. } => Duration::from_millis(500),
             _ => return true,
         };
-        self.done
-            .retain(|(_, at)| now.duration_since(*at) < Duration::from_secs(10));
+        self.done.retain(|(_, at)| now.duration_since(*at) < Duration::from_secs(10));
         match self.done.iter_mut().find(|(done, _)| done == action) {
             Some((_, at)) if now.duration_since(*at) < pause => return false,
             Some((_, at)) => *at = now,
@@ -101,9 +100,7 @@ impl Work {
     async fn run(&self, action: &Action) -> RedisResult<()> {
         match (self, action) {
             (Work::Move(mover), Action::MoveSlots { slots, .. }) => {
-                mover
-                    .run(&SlotSet::from_ranges(slots), Instant::now() + MOVE_TIME)
-                    .await
+                mover.run(&SlotSet::from_ranges(slots), Instant::now() + MOVE_TIME).await
             }
             (Work::At(link), action) => run_at(link, action).await,
             (Work::Move(_), _) => Ok(()),
@@ -116,10 +113,7 @@ fn mover(from: &str, to: &str, members: &Members, links: &Links) -> Option<Work>
         let said = members.get(*name).and_then(|member| member.said.as_ref());
         said.and_then(|said| said.view.myself()).is_some_and(|me| me.primary)
     };
-    let others = members
-        .keys()
-        .filter(is_primary)
-        .filter(|name| *name != from && *name != to);
+    let others = members.keys().filter(is_primary).filter(|name| *name != from && *name != to);
     Some(Work::Move(Box::new(Mover {
         from: links.get(from)?.clone(),
         to: links.get(to)?.clone(),
@@ -135,9 +129,7 @@ async fn run_at(link: &Link, action: &Action) -> RedisResult<()> {
         Action::Claim { epoch, slots, .. } => {
             if let Some(epoch) = epoch {
                 // Refused where the node has got one meanwhile, which is as good.
-                let _ = link
-                    .ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()])
-                    .await;
+                let _ = link.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()]).await;
             }
             claim(link, slots).await
         }
@@ -154,29 +146,17 @@ async fn run_at(link: &Link, action: &Action) -> RedisResult<()> {
 
 /// Redis before 7 takes single slots only.
 async fn claim(link: &Link, slots: &[crate::node::wanted::SlotRange]) -> RedisResult<()> {
-    let ends: Vec<String> = slots
-        .iter()
-        .flat_map(|range| [range.first.to_string(), range.last.to_string()])
-        .collect();
+    let ends: Vec<String> = slots.iter().flat_map(|range| [range.first.to_string(), range.last.to_string()]).collect();
     let words = |command: &'static str, rest: &[String]| -> Vec<String> {
-        ["CLUSTER", command]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(rest.iter().cloned())
-            .collect()
+        ["CLUSTER", command].map(str::to_owned).into_iter().chain(rest.iter().cloned()).collect()
     };
     let command = words("ADDSLOTSRANGE", &ends);
-    let answer = link
-        .ask::<()>(&command.iter().map(String::as_str).collect::<Vec<_>>())
-        .await;
+    let answer = link.ask::<()>(&command.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let Err(error) = &answer else { return answer };
     if !error.to_string().to_lowercase().contains("unknown") {
         return answer;
     }
-    let singles: Vec<String> = SlotSet::from_ranges(slots)
-        .iter()
-        .map(|slot| slot.to_string())
-        .collect();
+    let singles: Vec<String> = SlotSet::from_ranges(slots).iter().map(|slot| slot.to_string()).collect();
     let command = words("ADDSLOTS", &singles);
     link.ask(&command.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
@@ -187,11 +167,7 @@ async fn replicate(link: &Link, of: &str) -> RedisResult<()> {
     let answer = link.ask::<()>(&["CLUSTER", "REPLICATE", of]).await;
     let Err(error) = &answer else { return answer };
     let refused_for_keys = error.to_string().contains("must be empty");
-    let own_slots = link
-        .said()
-        .await
-        .ok()
-        .and_then(|answer| Some(!answer.said.view.myself()?.slots.is_empty()));
+    let own_slots = link.said().await.ok().and_then(|answer| Some(!answer.said.view.myself()?.slots.is_empty()));
     if !refused_for_keys || own_slots != Some(false) {
         return answer;
     }
@@ -215,10 +191,7 @@ mod tests {
     #[test]
     fn replicate_is_asked_again_until_it_is_taken() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        let replicate = Action::Replicate {
-            at: "a".to_owned(),
-            of: "b".to_owned(),
-        };
+        let replicate = Action::Replicate { at: "a".to_owned(), of: "b".to_owned() };
         assert!(pace.is_due(&replicate, now) && pace.is_due(&replicate, now));
     }
 }

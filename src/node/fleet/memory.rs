@@ -39,10 +39,7 @@ pub struct NodeMemory {
 impl NodeMemory {
     /// Its address and bus port.
     pub fn place(&self) -> Place {
-        Place {
-            address: self.address,
-            bus_port: self.bus_port,
-        }
+        Place { address: self.address, bus_port: self.bus_port }
     }
 }
 

@@ -109,12 +109,7 @@ pub async fn run(
         book: AddressBook::new(options.one_address),
         report,
     });
-    let mut fleet = Fleet {
-        shared,
-        folder,
-        orders: BTreeMap::new(),
-        tasks: JoinSet::new(),
-    };
+    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new() };
     tokio::pin!(shutdown);
     let mut started = false;
     let mut open = true;
@@ -177,17 +172,13 @@ impl Fleet {
     fn supervise(&mut self, key: &ClusterKey, order: Order) {
         let (Some(region), Some(id)) = (path_part(&key.region), path_part(&key.replication_group_id)) else {
             let failure = "region and id may have letters, digits and hyphens only".to_owned();
-            let report = ClusterReport {
-                failure: Some(failure),
-                ..ClusterReport::default()
-            };
+            let report = ClusterReport { failure: Some(failure), ..ClusterReport::default() };
             self.shared.publish(key, (order != Order::Remove).then_some(report));
             return;
         };
         let (orders, received) = watch::channel(order);
         let folder = self.folder.join(region).join(id);
-        self.tasks
-            .spawn(Supervisor::new(self.shared.clone(), key.clone(), folder, received).run());
+        self.tasks.spawn(Supervisor::new(self.shared.clone(), key.clone(), folder, received).run());
         self.orders.insert(key.clone(), orders);
     }
 
@@ -195,10 +186,7 @@ impl Fleet {
     fn find_left_over(&mut self, wanted: &Wanted) {
         for region in folders_in(&self.folder) {
             for id in folders_in(&self.folder.join(&region)) {
-                let key = ClusterKey {
-                    region: region.clone(),
-                    replication_group_id: id,
-                };
+                let key = ClusterKey { region: region.clone(), replication_group_id: id };
                 if !wanted.clusters.contains_key(&key) {
                     self.supervise(&key, Order::Remove);
                 }
@@ -235,8 +223,5 @@ fn path_part(name: &str) -> Option<&str> {
 
 fn folders_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
+    entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

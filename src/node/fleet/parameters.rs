@@ -64,12 +64,8 @@ const BUFFER_LIMIT: &str = "client-output-buffer-limit-";
 /// ElastiCache splits the engine's one directive into one a class of clients and a limit.
 fn buffer_limits(parameters: &BTreeMap<String, String>) -> Vec<(String, String)> {
     let mut limits = Vec::new();
-    for (class, engine_class) in [
-        ("normal", "normal"),
-        ("slave", "slave"),
-        ("replica", "slave"),
-        ("pubsub", "pubsub"),
-    ] {
+    for (class, engine_class) in [("normal", "normal"), ("slave", "slave"), ("replica", "slave"), ("pubsub", "pubsub")]
+    {
         let limit = |kind: &str| parameters.get(&format!("{BUFFER_LIMIT}{class}-{kind}"));
         let (hard, soft, seconds) = (limit("hard-limit"), limit("soft-limit"), limit("soft-seconds"));
         if let (Some(hard), Some(soft), Some(seconds)) = (hard, soft, seconds) {
@@ -85,12 +81,7 @@ mod tests {
     use super::*;
 
     fn made(parameters: &[(&str, &str)]) -> Vec<(String, String)> {
-        settings(
-            &parameters
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
+        settings(&parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     #[test]
@@ -102,13 +93,7 @@ mod tests {
 
     #[test]
     fn what_only_elasticache_has_and_what_the_fleet_decides_is_left_out() {
-        let names = [
-            "reserved-memory-percent",
-            "close-on-replica-write",
-            "cluster-enabled",
-            "port",
-            "appendonly",
-        ];
+        let names = ["reserved-memory-percent", "close-on-replica-write", "cluster-enabled", "port", "appendonly"];
         assert!(made(&names.map(|name| (name, "1"))).is_empty());
     }
 
@@ -120,12 +105,6 @@ mod tests {
             ("client-output-buffer-limit-pubsub-soft-seconds", "60"),
             ("client-output-buffer-limit-normal-hard-limit", "0"),
         ]);
-        assert_eq!(
-            made,
-            [(
-                "client-output-buffer-limit".to_owned(),
-                "pubsub 33554432 8388608 60".to_owned()
-            )]
-        );
+        assert_eq!(made, [("client-output-buffer-limit".to_owned(), "pubsub 33554432 8388608 60".to_owned())]);
     }
 }

@@ -68,13 +68,9 @@ impl Process {
             // A Ctrl-C in the terminal is for the server, which ends its nodes in order.
             .process_group(0)
             .spawn()?;
-        let pid = child
-            .id()
-            .ok_or_else(|| io::Error::other("the process ended at once"))?;
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
         std::fs::write(site.folder.join(PID_FILE), pid.to_string())?;
-        Ok(Process::watched(pid, end_seen, |orders| {
-            watch_child(child, pid, orders)
-        }))
+        Ok(Process::watched(pid, end_seen, |orders| watch_child(child, pid, orders)))
     }
 
     /// Takes on a node that an earlier server started and that [`is_ours`] is true for.
@@ -237,15 +233,8 @@ mod tests {
 
     fn site(folder: &TestFolder, port: u16) -> Site {
         let address = std::net::SocketAddr::from(([127, 65, 0, 9], port));
-        let place = Place {
-            address,
-            bus_port: bus_port_of(port),
-        };
-        Site {
-            folder: folder.path().to_owned(),
-            place,
-            node_timeout_ms: 500,
-        }
+        let place = Place { address, bus_port: bus_port_of(port) };
+        Site { folder: folder.path().to_owned(), place, node_timeout_ms: 500 }
     }
 
     #[test]
@@ -282,15 +271,11 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_a_process_is_seen_and_its_words_are_kept() {
         let folder = TestFolder::new("end");
-        let engine = Engine {
-            program: "/bin/sh".into(),
-            leading_arguments: vec!["-c".into(), "echo no; exit 1".into()],
-        };
+        let engine =
+            Engine { program: "/bin/sh".into(), leading_arguments: vec!["-c".into(), "echo no; exit 1".into()] };
         let seen = Arc::new(Notify::new());
         let process = Process::start(&site(&folder, 17999), &engine, seen.clone()).unwrap();
-        tokio::time::timeout(Duration::from_secs(10), seen.notified())
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(10), seen.notified()).await.unwrap();
         assert!(process.has_ended());
         assert_eq!(last_lines(folder.path(), 5), "no");
         assert_eq!(noted_pid(folder.path()), Some(process.pid()));
@@ -300,10 +285,7 @@ mod tests {
     async fn a_process_that_ignores_the_request_is_killed() {
         let folder = TestFolder::new("kill");
         let script = "trap '' TERM; while :; do read x < /dev/zero; done";
-        let engine = Engine {
-            program: "/bin/sh".into(),
-            leading_arguments: vec!["-c".into(), script.into()],
-        };
+        let engine = Engine { program: "/bin/sh".into(), leading_arguments: vec!["-c".into(), script.into()] };
         let process = Process::start(&site(&folder, 17998), &engine, Arc::default()).unwrap();
         assert!(process.end(Duration::from_millis(300)).await);
     }

@@ -30,18 +30,9 @@ pub fn recovery(dead: &str, members: &Members, node_timeout: Duration, dead_for:
     let Some(dead_id) = members.get(dead).map(|member| member.node_id.as_str()) else {
         return Recovery::Restart;
     };
-    let said = || {
-        members
-            .iter()
-            .filter(|(name, _)| *name != dead)
-            .filter_map(|(n, m)| Some((n, m.said.as_ref()?)))
-    };
+    let said = || members.iter().filter(|(name, _)| *name != dead).filter_map(|(n, m)| Some((n, m.said.as_ref()?)));
     let serves = |said: &Said| said.view.get(dead_id).is_some_and(|seen| !seen.slots.is_empty());
-    let follows = |said: &Said| {
-        said.view
-            .myself()
-            .is_some_and(|me| me.replica_of.as_deref() == Some(dead_id))
-    };
+    let follows = |said: &Said| said.view.myself().is_some_and(|me| me.replica_of.as_deref() == Some(dead_id));
     let heirs = said().filter(|(_, said)| follows(said) && serves(said));
     let Some((heir, heir_said)) = heirs.max_by_key(|(_, said)| said.offset) else {
         return Recovery::Restart;
@@ -52,21 +43,11 @@ pub fn recovery(dead: &str, members: &Members, node_timeout: Duration, dead_for:
     // The dead count, but can't vote: with one or two shards there is never a majority, and ElastiCache, which does not
     // leave it to the nodes alone, fails over all the same.
     let serves_some = |seen: &&Seen| seen.primary && !seen.slots.is_empty();
-    let votes = said()
-        .filter(|(_, said)| said.view.myself().as_ref().is_some_and(serves_some))
-        .count();
+    let votes = said().filter(|(_, said)| said.view.myself().as_ref().is_some_and(serves_some)).count();
     let primaries = heir_said.view.nodes.iter().filter(serves_some).count();
     let has_majority = votes > primaries / 2;
-    let patience = if has_majority {
-        node_timeout * FAILOVER_NODE_TIMEOUTS
-    } else {
-        node_timeout
-    };
-    if dead_for > patience {
-        Recovery::TakeOver(heir.clone())
-    } else {
-        Recovery::Wait
-    }
+    let patience = if has_majority { node_timeout * FAILOVER_NODE_TIMEOUTS } else { node_timeout };
+    if dead_for > patience { Recovery::TakeOver(heir.clone()) } else { Recovery::Wait }
 }
 
 #[cfg(test)]
@@ -82,16 +63,8 @@ mod tests {
         for n in 0..shards {
             let myself = |name: &str| if name == me { "myself," } else { "" };
             let (p, r) = (format!("p{n}"), format!("r{n}"));
-            text += &format!(
-                "{p} 127.0.0.1:{}@1 {}master - 0 0 {n} connected {n}\n",
-                n + 1,
-                myself(&p)
-            );
-            text += &format!(
-                "{r} 127.0.0.1:{}@1 {}slave {p} 0 0 {n} connected\n",
-                n + 100,
-                myself(&r)
-            );
+            text += &format!("{p} 127.0.0.1:{}@1 {}master - 0 0 {n} connected {n}\n", n + 1, myself(&p));
+            text += &format!("{r} 127.0.0.1:{}@1 {}slave {p} 0 0 {n} connected\n", n + 100, myself(&r));
         }
         View::parse(&text).unwrap()
     }
@@ -102,21 +75,13 @@ mod tests {
             node_id: name.clone(),
             address: "127.0.0.1:1".parse().unwrap(),
             bus_port: 1,
-            said: (!silent.contains(&name.as_str())).then(|| Said {
-                view: view(shards, name),
-                ..Said::default()
-            }),
+            said: (!silent.contains(&name.as_str())).then(|| Said { view: view(shards, name), ..Said::default() }),
         };
         names.map(|name| (name.clone(), member(&name))).collect()
     }
 
     fn after(seconds: u64, shards: usize, silent: &[&str]) -> Recovery {
-        recovery(
-            silent[0],
-            &members(shards, silent),
-            TIMEOUT,
-            Duration::from_secs(seconds),
-        )
+        recovery(silent[0], &members(shards, silent), TIMEOUT, Duration::from_secs(seconds))
     }
 
     #[test]
@@ -154,9 +119,6 @@ mod tests {
 
     #[test]
     fn a_node_that_nobody_knows_is_started() {
-        assert_eq!(
-            recovery("new", &members(3, &[]), TIMEOUT, Duration::ZERO),
-            Recovery::Restart
-        );
+        assert_eq!(recovery("new", &members(3, &[]), TIMEOUT, Duration::ZERO), Recovery::Restart);
     }
 }

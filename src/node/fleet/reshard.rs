@@ -87,11 +87,7 @@ impl Mover {
     async fn keys(&self, slots: &[u16]) -> RedisResult<Vec<Vec<Vec<u8>>>> {
         let mut pipeline = redis::pipe();
         for slot in slots {
-            pipeline
-                .cmd("CLUSTER")
-                .arg("GETKEYSINSLOT")
-                .arg(*slot)
-                .arg(KEYS_AT_ONCE);
+            pipeline.cmd("CLUSTER").arg("GETKEYSINSLOT").arg(*slot).arg(KEYS_AT_ONCE);
         }
         let keys = self.from.ask_all(&mut pipeline).await?;
         keys.into_iter().map(|keys| Ok(from_redis_value(keys?)?)).collect()
@@ -144,8 +140,5 @@ async fn set_slots(link: &Link, slots: &[u16], state: &str, node: &str) -> Redis
 
 fn all_taken(answers: Vec<RedisResult<Value>>) -> RedisResult<()> {
     let refused = |error: RedisError| RedisError::from((ErrorKind::Client, "a slot can't move", error.to_string()));
-    answers
-        .into_iter()
-        .find_map(Result::err)
-        .map_or(Ok(()), |error| Err(refused(error)))
+    answers.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(refused(error)))
 }

@@ -38,20 +38,12 @@ pub struct Answer {
 impl Link {
     /// A connection to `address`; nothing is opened yet.
     pub fn new(address: SocketAddr) -> Self {
-        Link {
-            address,
-            answer_timeout: ANSWER_TIMEOUT,
-            connection: Arc::default(),
-        }
+        Link { address, answer_timeout: ANSWER_TIMEOUT, connection: Arc::default() }
     }
 
     /// One of its own to the same node, for commands that may take up to `answer_timeout`.
     pub fn patient(&self, answer_timeout: Duration) -> Self {
-        Link {
-            address: self.address,
-            answer_timeout,
-            connection: Arc::default(),
-        }
+        Link { address: self.address, answer_timeout, connection: Arc::default() }
     }
 
     /// Where the node answers.
@@ -80,40 +72,22 @@ impl Link {
     /// Asks the node for all that the fleet wants to know of it.
     pub async fn said(&self) -> RedisResult<Answer> {
         let mut pipeline = redis::pipe();
-        pipeline
-            .cmd("CLUSTER")
-            .arg("MYID")
-            .cmd("CLUSTER")
-            .arg("NODES")
-            .cmd("CLUSTER")
-            .arg("INFO");
+        pipeline.cmd("CLUSTER").arg("MYID").cmd("CLUSTER").arg("NODES").cmd("CLUSTER").arg("INFO");
         pipeline.cmd("INFO").arg("replication").cmd("INFO").arg("server");
         let mut connection = self.connection().await?;
-        let answers = pipeline
-            .query_async::<(String, String, String, String, String)>(&mut connection)
-            .await;
+        let answers = pipeline.query_async::<(String, String, String, String, String)>(&mut connection).await;
         let (node_id, nodes, cluster, replication, server) = self.keep_if_sound(answers).await?;
         let view = View::parse(&nodes).map_err(|error| {
-            RedisError::from((
-                redis::ErrorKind::UnexpectedReturnType,
-                "unreadable answer",
-                error.to_string(),
-            ))
+            RedisError::from((redis::ErrorKind::UnexpectedReturnType, "unreadable answer", error.to_string()))
         })?;
         let said = Said {
             view,
             cluster_ok: field(&cluster, "cluster_state") == Some("ok"),
             in_step: field(&replication, "master_link_status") == Some("up"),
-            offset: field(&replication, "slave_repl_offset")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0),
+            offset: field(&replication, "slave_repl_offset").and_then(|text| text.parse().ok()).unwrap_or(0),
         };
         let pid = field(&server, "process_id").and_then(|text| text.parse().ok());
-        Ok(Answer {
-            node_id: node_id.trim().to_owned(),
-            pid,
-            said,
-        })
+        Ok(Answer { node_id: node_id.trim().to_owned(), pid, said })
     }
 
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
@@ -143,8 +117,7 @@ impl Link {
 
 /// The value of `name` in a text of `name:value` lines.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
+    text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
 }
 
 #[cfg(test)]

@@ -15,9 +15,7 @@ pub struct SlotSet {
 
 impl Default for SlotSet {
     fn default() -> Self {
-        SlotSet {
-            words: vec![0; usize::from(SLOT_COUNT) / 64],
-        }
+        SlotSet { words: vec![0; usize::from(SLOT_COUNT) / 64] }
     }
 }
 
@@ -40,9 +38,7 @@ impl SlotSet {
 
     /// Whether `slot` is in the set.
     pub fn contains(&self, slot: u16) -> bool {
-        self.words
-            .get(usize::from(slot / 64))
-            .is_some_and(|word| word & (1 << (slot % 64)) != 0)
+        self.words.get(usize::from(slot / 64)).is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }
 
     /// Whether the set has no slot.
@@ -57,11 +53,7 @@ impl SlotSet {
 
     /// How many slots both sets have.
     pub fn shared(&self, other: &SlotSet) -> usize {
-        self.words
-            .iter()
-            .zip(&other.words)
-            .map(|(a, b)| (a & b).count_ones() as usize)
-            .sum()
+        self.words.iter().zip(&other.words).map(|(a, b)| (a & b).count_ones() as usize).sum()
     }
 
     /// The slots in ascending order.
@@ -75,10 +67,7 @@ impl SlotSet {
         for slot in self.iter() {
             match ranges.last_mut() {
                 Some(range) if range.last + 1 == slot => range.last = slot,
-                _ => ranges.push(SlotRange {
-                    first: slot,
-                    last: slot,
-                }),
+                _ => ranges.push(SlotRange { first: slot, last: slot }),
             }
         }
         ranges

@@ -42,16 +42,10 @@ fn shape(section: &Section<'_>, cluster: &mut ClusterSpec, problems: &mut Proble
     cluster.multi_az = boolean(section, "multi_az", problems);
     cluster.port = whole(section, "port", problems, 1, 65535).and_then(|port| u16::try_from(port).ok());
     cluster.data_tiering = boolean(section, "data_tiering", problems);
-    cluster.network_type = section
-        .field("network_type")
-        .and_then(|field| field.word(problems, &networks));
-    cluster.ip_discovery = section
-        .field("ip_discovery")
-        .and_then(|field| field.word(problems, &discoveries));
+    cluster.network_type = section.field("network_type").and_then(|field| field.word(problems, &networks));
+    cluster.ip_discovery = section.field("ip_discovery").and_then(|field| field.word(problems, &discoveries));
     if let Some(field) = section.field("node_groups") {
-        let items = field
-            .items(problems, "a list with an item for each shard")
-            .unwrap_or_default();
+        let items = field.items(problems, "a list with an item for each shard").unwrap_or_default();
         cluster.node_groups = items.iter().map(|item| node_group(item, problems)).collect();
     }
 }
@@ -62,17 +56,12 @@ fn operations(section: &Section<'_>, cluster: &mut ClusterSpec, problems: &mut P
     cluster.snapshot_window = text(section, "snapshot_window", problems, windows::daily);
     cluster.maintenance_window = text(section, "maintenance_window", problems, windows::weekly);
     cluster.description = text(section, "description", problems, values::description);
-    cluster.parameters = section
-        .field("parameters")
-        .map(|field| parameters(&field, problems))
-        .unwrap_or_default();
+    cluster.parameters = section.field("parameters").map(|field| parameters(&field, problems)).unwrap_or_default();
     cluster.parameter_group = text(section, "parameter_group", problems, values::not_empty);
     cluster.notification_topic_arn = text(section, "notification_topic_arn", problems, values::topic_arn);
     cluster.auto_minor_version_upgrade = boolean(section, "auto_minor_version_upgrade", problems);
     if let Some(field) = section.field("log_delivery") {
-        let items = field
-            .items(problems, "a list with at most one item for each log type")
-            .unwrap_or_default();
+        let items = field.items(problems, "a list with at most one item for each log type").unwrap_or_default();
         cluster.log_delivery = items.iter().filter_map(|item| log_delivery(item, problems)).collect();
     }
 }
@@ -83,28 +72,13 @@ fn access(section: &Section<'_>, cluster: &mut ClusterSpec, problems: &mut Probl
         cluster.allow_from = allow_from(&field, problems);
     }
     let groups = "a list of ids `[sg-…, sg-…]`";
-    cluster.security_group_ids = texts(
-        section,
-        "security_group_ids",
-        problems,
-        groups,
-        values::security_group_id,
-    );
-    cluster.transit_encryption = section
-        .field("transit_encryption")
-        .and_then(|field| transit_encryption(&field, problems));
+    cluster.security_group_ids = texts(section, "security_group_ids", problems, groups, values::security_group_id);
+    cluster.transit_encryption =
+        section.field("transit_encryption").and_then(|field| transit_encryption(&field, problems));
     cluster.at_rest_encryption = boolean(section, "at_rest_encryption", problems);
     cluster.kms_key_id = text(section, "kms_key_id", problems, values::not_empty);
-    cluster.auth_token_env = section
-        .field("auth_token_env")
-        .and_then(|field| auth_token_env(&field, problems));
-    cluster.user_group_ids = texts(
-        section,
-        "user_group_ids",
-        problems,
-        "a list of user group ids",
-        values::not_empty,
-    );
+    cluster.auth_token_env = section.field("auth_token_env").and_then(|field| auth_token_env(&field, problems));
+    cluster.user_group_ids = texts(section, "user_group_ids", problems, "a list of user group ids", values::not_empty);
 }
 
 /// The data that a new cluster starts with.
@@ -133,9 +107,7 @@ fn texts(
     check: impl Fn(&str) -> Result<String, Refusal>,
 ) -> Vec<String> {
     let field = section.field(name);
-    field
-        .and_then(|field| field.texts(problems, allowed, check))
-        .unwrap_or_default()
+    field.and_then(|field| field.texts(problems, allowed, check)).unwrap_or_default()
 }
 
 fn whole(section: &Section<'_>, name: &str, problems: &mut Problems, least: u32, most: u32) -> Option<u32> {
@@ -150,10 +122,7 @@ fn transit_encryption(field: &Field<'_>, problems: &mut Problems) -> Option<Tran
     use TransitEncryption::{Off, Preferred, Required};
     // Older YAML reads `off` as a boolean, so people who know that write one.
     match &field.node.kind {
-        Kind::Scalar {
-            form: Form::Bool(value),
-            ..
-        } => Some(if *value { Required } else { Off }),
+        Kind::Scalar { form: Form::Bool(value), .. } => Some(if *value { Required } else { Off }),
         _ => field.word(problems, &[Off, Preferred, Required].map(|mode| (mode.as_str(), mode))),
     }
 }
@@ -176,10 +145,9 @@ fn parameters(field: &Field<'_>, problems: &mut Problems) -> BTreeMap<String, St
     for (key, name, value) in field.pairs(problems, "a mapping of engine parameters, each as `name: value`") {
         let refusal = match name.as_str() {
             "" => Some(("a parameter without a name", "engine parameters as `name: value`")),
-            "cluster-enabled" => Some((
-                "`cluster-enabled` can't be set here",
-                "the stack sets it: a cluster of shards can't be without",
-            )),
+            "cluster-enabled" => {
+                Some(("`cluster-enabled` can't be set here", "the stack sets it: a cluster of shards can't be without"))
+            }
             _ => None,
         };
         if let Some((message, hint)) = refusal {
@@ -215,29 +183,18 @@ fn allow_source(item: &Field<'_>, problems: &mut Problems) -> Option<AllowSource
         }
     })?;
     let is_group = text.starts_with("sg-");
-    Some(if is_group {
-        AllowSource::GroupId(text)
-    } else {
-        AllowSource::Cidr(text)
-    })
+    Some(if is_group { AllowSource::GroupId(text) } else { AllowSource::Cidr(text) })
 }
 
 fn group_name(item: &Field<'_>, problems: &mut Problems) -> Option<String> {
     let section = item.section(&fields::ALLOW_FROM, problems)?;
-    let group = section.required(
-        "group",
-        "write `{group: name}`: a security group of the same VPC",
-        problems,
-    )?;
+    let group = section.required("group", "write `{group: name}`: a security group of the same VPC", problems)?;
     group.text(problems, values::not_empty)
 }
 
 fn log_delivery(item: &Field<'_>, problems: &mut Problems) -> Option<LogDelivery> {
     if matches!(item.node.kind, Kind::Null) {
-        item.mismatch(
-            problems,
-            "a mapping of `log_type`, `destination_type`, `destination` and `format`",
-        );
+        item.mismatch(problems, "a mapping of `log_type`, `destination_type`, `destination` and `format`");
         return None;
     }
     let types = [LogType::Slow, LogType::Engine].map(|kind| (kind.as_str(), kind));

@@ -16,10 +16,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
-        Refusal {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Refusal { message: message.into(), hint: hint.into() }
     }
 }
 
@@ -43,22 +40,14 @@ pub(super) struct Field<'a> {
 impl<'a> Section<'a> {
     /// The plan file itself.
     pub(super) fn root(node: &'a Node, problems: &mut Problems) -> Option<Section<'a>> {
-        let root = Field {
-            dotted: String::new(),
-            label: "the plan file".to_owned(),
-            node,
-        };
+        let root = Field { dotted: String::new(), label: "the plan file".to_owned(), node };
         root.section(&fields::ROOT, problems)
     }
 
     /// The field `name`, where the file has it.
     pub(super) fn field(&self, name: &str) -> Option<Field<'a>> {
         let entry = self.entries.iter().find(|entry| entry.name() == Some(name))?;
-        Some(Field {
-            dotted: join(&self.dotted, name),
-            label: format!("`{name}`"),
-            node: &entry.value,
-        })
+        Some(Field { dotted: join(&self.dotted, name), label: format!("`{name}`"), node: &entry.value })
     }
 
     /// The field `name`, or a problem where the file doesn't have it.
@@ -102,11 +91,7 @@ impl<'a> Field<'a> {
         match &self.node.kind {
             Kind::Broken => {}
             Kind::Null => problems.at_key(self.node, &format!("{label} has no value"), Some(allowed)),
-            kind => problems.at_value(
-                self.node,
-                &format!("{label} can't be {}", described(kind)),
-                Some(allowed),
-            ),
+            kind => problems.at_value(self.node, &format!("{label} can't be {}", described(kind)), Some(allowed)),
         }
     }
 
@@ -120,11 +105,7 @@ impl<'a> Field<'a> {
                 return None;
             }
         };
-        let section = Section {
-            dotted: self.dotted.clone(),
-            node: self.node,
-            entries,
-        };
+        let section = Section { dotted: self.dotted.clone(), node: self.node, entries };
         section.tell_unknown(table, problems);
         Some(section)
     }
@@ -143,11 +124,7 @@ impl<'a> Field<'a> {
             .iter()
             .filter_map(|entry| {
                 let name = entry.name()?;
-                let field = Field {
-                    dotted: join(&self.dotted, name),
-                    label: format!("`{name}`"),
-                    node: &entry.value,
-                };
+                let field = Field { dotted: join(&self.dotted, name), label: format!("`{name}`"), node: &entry.value };
                 Some((&entry.key, name.to_owned(), field))
             })
             .collect()
@@ -166,11 +143,7 @@ impl<'a> Field<'a> {
     }
 
     fn item(&self, index: usize, node: &'a Node) -> Field<'a> {
-        Field {
-            dotted: format!("{}[{index}]", self.dotted),
-            label: format!("an item of {}", self.label),
-            node,
-        }
+        Field { dotted: format!("{}[{index}]", self.dotted), label: format!("an item of {}", self.label), node }
     }
 
     /// The value as a list of texts that pass `check`, each once.
@@ -196,10 +169,7 @@ impl<'a> Field<'a> {
             let shown = self.scalar().map_or("this".to_owned(), |text| format!("`{text}`"));
             self.refuse(
                 problems,
-                &Refusal::new(
-                    format!("{shown} stands in the list a second time"),
-                    "keep one of the two",
-                ),
+                &Refusal::new(format!("{shown} stands in the list a second time"), "keep one of the two"),
             );
         } else {
             list.push(value);
@@ -221,9 +191,7 @@ impl<'a> Field<'a> {
         check: impl Fn(&str) -> Result<String, Refusal>,
     ) -> Option<String> {
         let text = match &self.node.kind {
-            Kind::Scalar {
-                form: Form::Bool(_), ..
-            } => {
+            Kind::Scalar { form: Form::Bool(_), .. } => {
                 self.mismatch(problems, "text; put quotes around it to mean the word itself");
                 return None;
             }
@@ -246,22 +214,14 @@ impl<'a> Field<'a> {
     pub(super) fn whole(&self, problems: &mut Problems, least: u32, most: u32) -> Option<u32> {
         let allowed = format!("a whole number from {least} to {most}");
         match &self.node.kind {
-            Kind::Scalar {
-                text,
-                form: Form::Number | Form::Replaced,
-            } => {
+            Kind::Scalar { text, form: Form::Number | Form::Replaced } => {
                 let digits = text.trim();
                 let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-                let number = digits
-                    .parse::<u32>()
-                    .ok()
-                    .filter(|number| (least..=most).contains(number));
+                let number = digits.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
                 if is_whole && number.is_some() {
                     return number;
                 }
-                let negative = digits
-                    .strip_prefix('-')
-                    .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+                let negative = digits.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
                 let message = if digits.is_empty() {
                     format!("{} is empty", self.label)
                 } else if is_whole || negative {
@@ -282,22 +242,10 @@ impl<'a> Field<'a> {
     /// The value as a boolean.
     pub(super) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
         match &self.node.kind {
-            Kind::Scalar {
-                form: Form::Bool(value),
-                ..
-            } => return Some(*value),
-            Kind::Scalar {
-                text,
-                form: Form::Replaced,
-            } if text == "true" => return Some(true),
-            Kind::Scalar {
-                text,
-                form: Form::Replaced,
-            } if text == "false" => return Some(false),
-            Kind::Scalar {
-                text,
-                form: Form::Text | Form::Replaced,
-            } => {
+            Kind::Scalar { form: Form::Bool(value), .. } => return Some(*value),
+            Kind::Scalar { text, form: Form::Replaced } if text == "true" => return Some(true),
+            Kind::Scalar { text, form: Form::Replaced } if text == "false" => return Some(false),
+            Kind::Scalar { text, form: Form::Text | Form::Replaced } => {
                 let hint = match text.to_lowercase().as_str() {
                     "yes" | "on" | "y" | "true" => "`true` or `false`; did you mean `true`?",
                     "no" | "off" | "n" | "false" => "`true` or `false`; did you mean `false`?",
@@ -315,10 +263,7 @@ impl<'a> Field<'a> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
         let allowed = one_of(&names);
         match &self.node.kind {
-            Kind::Scalar {
-                text,
-                form: Form::Text | Form::Replaced | Form::Number,
-            } => {
+            Kind::Scalar { text, form: Form::Text | Form::Replaced | Form::Number } => {
                 if let Some((_, value)) = words.iter().find(|(name, _)| name == text) {
                     return Some(*value);
                 }
@@ -337,11 +282,7 @@ impl<'a> Field<'a> {
 
 /// The dotted path of a field.
 pub(super) fn join(parent: &str, name: &str) -> String {
-    if parent.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{parent}.{name}")
-    }
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 /// Names in backquotes.

@@ -13,40 +13,20 @@ pub(crate) struct Table {
 }
 
 /// The plan file itself.
-pub(crate) const ROOT: Table = Table {
-    title: "the plan file",
-    path: "",
-    names: &["name", "region", "tags", "network", "client", "cluster"],
-};
+pub(crate) const ROOT: Table =
+    Table { title: "the plan file", path: "", names: &["name", "region", "tags", "network", "client", "cluster"] };
 
 /// `network`
-pub(crate) const NETWORK: Table = Table {
-    title: "`network`",
-    path: "network",
-    names: &["vpc", "subnets"],
-};
+pub(crate) const NETWORK: Table = Table { title: "`network`", path: "network", names: &["vpc", "subnets"] };
 
 /// `network.vpc` and `network.subnets` by tags.
-pub(crate) const SELECTOR: Table = Table {
-    title: "a selector",
-    path: "network.vpc",
-    names: &["tag"],
-};
+pub(crate) const SELECTOR: Table = Table { title: "a selector", path: "network.vpc", names: &["tag"] };
 
 /// `client`
 pub(crate) const CLIENT: Table = Table {
     title: "`client`",
     path: "client",
-    names: &[
-        "instance_type",
-        "ami",
-        "ssh_from",
-        "key_pair",
-        "redis_client",
-        "subnet",
-        "public_ip",
-        "disk_gib",
-    ],
+    names: &["instance_type", "ami", "ssh_from", "key_pair", "redis_client", "subnet", "public_ip", "disk_gib"],
 };
 
 /// `client.key_pair`
@@ -96,11 +76,8 @@ pub(crate) const CLUSTER: Table = Table {
 };
 
 /// An item of `cluster.allow_from`.
-pub(crate) const ALLOW_FROM: Table = Table {
-    title: "an item of `allow_from`",
-    path: "cluster.allow_from",
-    names: &["group"],
-};
+pub(crate) const ALLOW_FROM: Table =
+    Table { title: "an item of `allow_from`", path: "cluster.allow_from", names: &["group"] };
 
 /// An item of `cluster.log_delivery`.
 pub(crate) const LOG_DELIVERY: Table = Table {
@@ -113,29 +90,12 @@ pub(crate) const LOG_DELIVERY: Table = Table {
 pub(crate) const NODE_GROUP: Table = Table {
     title: "an item of `node_groups`",
     path: "cluster.node_groups",
-    names: &[
-        "id",
-        "slots",
-        "primary_zone",
-        "replica_zones",
-        "replicas",
-        "primary_outpost_arn",
-        "replica_outpost_arns",
-    ],
+    names: &["id", "slots", "primary_zone", "replica_zones", "replicas", "primary_outpost_arn", "replica_outpost_arns"],
 };
 
 /// All tables.
-pub(crate) const TABLES: [&Table; 9] = [
-    &ROOT,
-    &NETWORK,
-    &SELECTOR,
-    &CLIENT,
-    &KEY_PAIR,
-    &CLUSTER,
-    &ALLOW_FROM,
-    &LOG_DELIVERY,
-    &NODE_GROUP,
-];
+pub(crate) const TABLES: [&Table; 9] =
+    [&ROOT, &NETWORK, &SELECTOR, &CLIENT, &KEY_PAIR, &CLUSTER, &ALLOW_FROM, &LOG_DELIVERY, &NODE_GROUP];
 
 /// What AWS and other tools call some fields.
 const SYNONYMS: [(&str, &str); 19] = [
@@ -163,9 +123,7 @@ const SYNONYMS: [(&str, &str); 19] = [
 /// The field of `table` that `name` most likely means.
 pub(super) fn nearest(name: &str, table: &Table) -> Option<&'static str> {
     let written = snake(name);
-    let synonym = SYNONYMS
-        .iter()
-        .find(|(synonym, field)| *synonym == written && table.names.contains(field));
+    let synonym = SYNONYMS.iter().find(|(synonym, field)| *synonym == written && table.names.contains(field));
     if let Some((_, field)) = synonym {
         return Some(field);
     }
@@ -184,9 +142,8 @@ pub(super) fn nearest_of<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
     if let Some((_, word)) = near {
         return Some(word);
     }
-    let mut begun = words
-        .iter()
-        .filter(|word| written.len() >= 3 && (word.starts_with(&written) || written.starts_with(**word)));
+    let mut begun =
+        words.iter().filter(|word| written.len() >= 3 && (word.starts_with(&written) || written.starts_with(**word)));
     match (begun.next(), begun.next()) {
         (Some(only), None) => Some(only),
         _ => None,
@@ -253,9 +210,6 @@ mod tests {
     #[test]
     fn a_field_of_another_section_is_sent_home() {
         assert_eq!(suggestion("shards", None, &ROOT), "`shards` belongs in `cluster`");
-        assert_eq!(
-            suggestion("region", None, &CLUSTER),
-            "`region` belongs at the top of the plan file"
-        );
+        assert_eq!(suggestion("region", None, &CLUSTER), "`region` belongs at the top of the plan file");
     }
 }

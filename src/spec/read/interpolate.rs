@@ -34,22 +34,15 @@ fn replace_in(node: Node, options: &ReadOptions<'_>, problems: &mut Problems, to
             Kind::List(items.collect())
         }
         Kind::Map(entries) => {
-            let entries = entries.into_iter().map(|Entry { key, value }| Entry {
-                key,
-                value: replace_in(value, options, problems, told),
-            });
+            let entries = entries
+                .into_iter()
+                .map(|Entry { key, value }| Entry { key, value: replace_in(value, options, problems, told) });
             Kind::Map(entries.collect())
         }
         Kind::Scalar { text, form: Form::Text } if text.contains("${") => match replace(&text, options.variable) {
-            Ok(text) => Kind::Scalar {
-                text,
-                form: Form::Replaced,
-            },
+            Ok(text) => Kind::Scalar { text, form: Form::Replaced },
             Err(fault) => {
-                let node = Node {
-                    path: path.clone(),
-                    kind: Kind::Broken,
-                };
+                let node = Node { path: path.clone(), kind: Kind::Broken };
                 tell(&node, fault, problems, told);
                 Kind::Broken
             }
@@ -189,13 +182,7 @@ mod tests {
         assert_eq!(with("${NONE:-${OTHER}}"), Err(Fault::Unknown("OTHER".into())));
         assert_eq!(with("${A"), Err(Fault::Unclosed));
         assert_eq!(with("${"), Err(Fault::Unclosed));
-        for (text, inner) in [
-            ("${}", ""),
-            ("${1A}", "1A"),
-            ("${A-x}", "A-x"),
-            ("${A:?x}", "A:?x"),
-            ("${é}", "é"),
-        ] {
+        for (text, inner) in [("${}", ""), ("${1A}", "1A"), ("${A-x}", "A-x"), ("${A:?x}", "A:?x"), ("${é}", "é")] {
             assert_eq!(with(text), Err(Fault::Malformed(inner.into())), "{text}");
         }
     }

@@ -27,10 +27,7 @@ pub(super) fn locate(text: &str, path: &[usize], side: Side) -> Located {
         let walk = Walk { path, side };
         let answer = walk.deserialize(serde_yaml::Deserializer::from_str(text));
         if let Some(place) = answer.err().and_then(|error| error.location()) {
-            return Located {
-                line: place.line(),
-                column: place.column(),
-            };
+            return Located { line: place.line(), column: place.column() };
         }
         match path.split_last() {
             Some((_, parents)) => path = parents,
@@ -44,10 +41,7 @@ pub(super) fn locate(text: &str, path: &[usize], side: Side) -> Located {
 pub(super) fn second_document(text: &str) -> Option<Located> {
     let document = serde_yaml::Deserializer::from_str(text).nth(1)?;
     let place = document.deserialize_any_here().err()?.location()?;
-    Some(Located {
-        line: place.line(),
-        column: place.column(),
-    })
+    Some(Located { line: place.line(), column: place.column() })
 }
 
 /// A deserializer that is asked for nothing but its position.
@@ -57,11 +51,7 @@ trait Here {
 
 impl Here for serde_yaml::Deserializer<'_> {
     fn deserialize_any_here(self) -> Result<(), serde_yaml::Error> {
-        Walk {
-            path: &[],
-            side: Side::Value,
-        }
-        .deserialize(self)
+        Walk { path: &[], side: Side::Value }.deserialize(self)
     }
 }
 
@@ -75,11 +65,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.path.is_empty() {
-            deserializer.deserialize_any(Raise)
-        } else {
-            deserializer.deserialize_any(self)
-        }
+        if self.path.is_empty() { deserializer.deserialize_any(Raise) } else { deserializer.deserialize_any(self) }
     }
 }
 
@@ -97,10 +83,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         for _ in 0..*index {
             seq.next_element::<IgnoredAny>()?;
         }
-        seq.next_element_seed(Walk {
-            path: rest,
-            side: self.side,
-        })?;
+        seq.next_element_seed(Walk { path: rest, side: self.side })?;
         Err(A::Error::custom("here"))
     }
 
@@ -112,15 +95,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
             map.next_entry::<IgnoredAny, IgnoredAny>()?;
         }
         if rest.is_empty() && self.side == Side::Key {
-            map.next_key_seed(Walk {
-                path: &[],
-                side: Side::Value,
-            })?;
+            map.next_key_seed(Walk { path: &[], side: Side::Value })?;
         } else if map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(Walk {
-                path: rest,
-                side: self.side,
-            })?;
+            map.next_value_seed(Walk { path: rest, side: self.side })?;
         }
         Err(A::Error::custom("here"))
     }

@@ -93,12 +93,7 @@ pub fn read(file: &str, text: &str, options: &ReadOptions<'_>) -> Result<PlanFil
         Some(spec) => {
             rules::check(&spec, &root, &mut problems);
             if problems.is_empty() {
-                return Ok(PlanFile {
-                    file: file.to_owned(),
-                    spec,
-                    text: text.to_owned(),
-                    root,
-                });
+                return Ok(PlanFile { file: file.to_owned(), spec, text: text.to_owned(), root });
             }
             problems
         }

@@ -27,10 +27,7 @@ fn count(rules: &mut Rules<'_>, groups: &[NodeGroupSpec]) {
         return;
     };
     if usize::try_from(shards) != Ok(groups.len()) {
-        let message = format!(
-            "`node_groups` has {}, and `shards` is {shards}",
-            counted(groups.len(), "item")
-        );
+        let message = format!("`node_groups` has {}, and `shards` is {shards}", counted(groups.len(), "item"));
         let hint = "one item for each shard; without `shards`, the list gives their number";
         rules.say("cluster.shards", &["cluster.node_groups"], &message, hint);
     }
@@ -46,12 +43,7 @@ fn ids(rules: &mut Rules<'_>, groups: &[NodeGroupSpec]) {
         if ids.iter().take(at).any(|earlier| earlier == id) {
             let hint = "each id once; without `id`, an item's place in the list is its id";
             let message = format!("two node groups have the id `{id}`");
-            rules.say(
-                &format!("cluster.node_groups[{at}].id"),
-                &["cluster.node_groups"],
-                &message,
-                hint,
-            );
+            rules.say(&format!("cluster.node_groups[{at}].id"), &["cluster.node_groups"], &message, hint);
         }
     }
 }
@@ -108,25 +100,13 @@ fn apart_and_complete(rules: &mut Rules<'_>, mut owners: Vec<(u32, u32, usize)>)
         missing.push(range(next, SLOTS - 1));
     }
     if !missing.is_empty() {
-        let message = format!(
-            "no node group has slots {}",
-            super::decode::shortened(&missing.join(", "))
-        );
-        rules.say(
-            "cluster.node_groups",
-            &[],
-            &message,
-            "together the node groups have all slots, 0 to 16383",
-        );
+        let message = format!("no node group has slots {}", super::decode::shortened(&missing.join(", ")));
+        rules.say("cluster.node_groups", &[], &message, "together the node groups have all slots, 0 to 16383");
     }
 }
 
 fn range(first: u32, last: u32) -> String {
-    if first == last {
-        first.to_string()
-    } else {
-        format!("{first}-{last}")
-    }
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
 fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
@@ -161,10 +141,7 @@ fn zones(rules: &mut Rules<'_>, at: usize, group: &NodeGroupSpec) {
     let Some(replica_zones) = &group.replica_zones else {
         return;
     };
-    let replicas = group
-        .replicas
-        .or(rules.cluster.replicas_per_shard)
-        .unwrap_or(DEFAULT_REPLICAS);
+    let replicas = group.replicas.or(rules.cluster.replicas_per_shard).unwrap_or(DEFAULT_REPLICAS);
     let zones = field("replica_zones");
     if usize::try_from(replicas) != Ok(replica_zones.len()) {
         let given = counted(replica_zones.len(), "zone");

@@ -45,13 +45,7 @@ impl Problems {
 
     /// Adds a problem at the place in a node's value where `needle` stands.
     pub(super) fn at_text(&mut self, node: &Node, needle: &str, message: &str, hint: &str) {
-        self.add(
-            node.path.clone(),
-            Side::Value,
-            Some(needle.to_owned()),
-            message,
-            Some(hint),
-        );
+        self.add(node.path.clone(), Side::Value, Some(needle.to_owned()), message, Some(hint));
     }
 
     /// Adds a problem at a path.
@@ -60,13 +54,7 @@ impl Problems {
     }
 
     fn add(&mut self, path: Path, side: Side, needle: Option<String>, message: &str, hint: Option<&str>) {
-        self.drafts.push(Draft {
-            path,
-            side,
-            needle,
-            message: message.to_owned(),
-            hint: hint.map(str::to_owned),
-        });
+        self.drafts.push(Draft { path, side, needle, message: message.to_owned(), hint: hint.map(str::to_owned) });
     }
 
     /// Marks the field `dotted` as one that is already told about.
@@ -76,11 +64,9 @@ impl Problems {
 
     /// Whether the field `dotted`, or a part of it, is already told about.
     pub(super) fn doubts(&self, dotted: &str) -> bool {
-        self.doubtful.iter().any(|doubt| {
-            doubt
-                .strip_prefix(dotted)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
+        self.doubtful
+            .iter()
+            .any(|doubt| doubt.strip_prefix(dotted).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
     }
 
     /// The problems with their places, in the order of the file's lines.
@@ -126,13 +112,7 @@ fn problem(
     if let Some(found) = needle.and_then(|needle| find_from(line, at.column, needle)) {
         at.column = found;
     }
-    Problem {
-        file: file.to_owned(),
-        at,
-        source_line: without_secrets(line),
-        message,
-        hint,
-    }
+    Problem { file: file.to_owned(), at, source_line: without_secrets(line), message, hint }
 }
 
 /// The column of `needle` in `line` from `column` on.
@@ -149,11 +129,7 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
     while let Some(at) = rest.find(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
         let (line, end) = rest.split_at(at);
         lines.push(line);
-        let width = if end.starts_with("\r\n") {
-            2
-        } else {
-            end.chars().next().map_or(0, char::len_utf8)
-        };
+        let width = if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(0, char::len_utf8) };
         rest = end.get(width..).unwrap_or_default();
     }
     if !rest.is_empty() {
@@ -166,10 +142,8 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
 /// that doesn't exist), so nothing behind such a key is shown unless it can only be a variable's name.
 fn without_secrets(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
-    let key = ["auth_token", "auth-token", "authtoken", "password"]
-        .iter()
-        .filter_map(|secret| lower.find(secret))
-        .min();
+    let key =
+        ["auth_token", "auth-token", "authtoken", "password"].iter().filter_map(|secret| lower.find(secret)).min();
     let Some(key) = key else {
         return line.to_owned();
     };
@@ -199,18 +173,12 @@ mod tests {
     #[test]
     fn what_may_be_a_token_is_not_shown() {
         for (line, shown) in [
-            (
-                "  auth_token_env: REDIS_TOKEN # why",
-                "  auth_token_env: REDIS_TOKEN # why",
-            ),
+            ("  auth_token_env: REDIS_TOKEN # why", "  auth_token_env: REDIS_TOKEN # why"),
             ("  auth_token_env: s3cret-of-mine", "  auth_token_env: …"),
             ("  auth_token: secretofmine", "  auth_token: …"),
             ("  authToken: secretofmine", "  authToken: …"),
             ("  é: {password: secretofmine}", "  é: {password: …"),
-            (
-                "cluster: {auth_token_env: \"a b\", shards: 3}",
-                "cluster: {auth_token_env: …",
-            ),
+            ("cluster: {auth_token_env: \"a b\", shards: 3}", "cluster: {auth_token_env: …"),
             ("  auth_token_env:", "  auth_token_env:"),
             ("  shards: 3", "  shards: 3"),
         ] {

@@ -17,12 +17,7 @@ pub(super) const DEFAULT_REPLICAS: u32 = 2;
 
 /// Checks all rules.
 pub(super) fn check(spec: &Spec, root: &Node, problems: &mut Problems) {
-    let mut rules = Rules {
-        spec,
-        cluster: &spec.cluster,
-        root,
-        problems,
-    };
+    let mut rules = Rules { spec, cluster: &spec.cluster, root, problems };
     rules.versions();
     rules.size();
     rules.zones();
@@ -91,17 +86,8 @@ impl Rules<'_> {
                 _ => format!("the node groups have {nodes} nodes"),
             };
             let hint = format!("at most {most} nodes: shards x (1 + replicas)");
-            let field = if self.cluster.shards.is_some() {
-                "cluster.shards"
-            } else {
-                "cluster.node_groups"
-            };
-            self.say(
-                field,
-                &["cluster.shards", "cluster.replicas_per_shard", "cluster.node_groups"],
-                &message,
-                &hint,
-            );
+            let field = if self.cluster.shards.is_some() { "cluster.shards" } else { "cluster.node_groups" };
+            self.say(field, &["cluster.shards", "cluster.replicas_per_shard", "cluster.node_groups"], &message, &hint);
         }
     }
 
@@ -203,19 +189,10 @@ impl Rules<'_> {
             (!self.cluster.snapshot_arns.is_empty(), "snapshot_arns"),
             (self.cluster.serverless_snapshot.is_some(), "serverless_snapshot"),
         ];
-        let given: Vec<&str> = seeds
-            .iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, name)| *name)
-            .collect();
+        let given: Vec<&str> = seeds.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
         if let [_, second, ..] = given.as_slice() {
             let message = format!("{} exclude each other", quoted(&given, " and "));
-            self.say(
-                &format!("cluster.{second}"),
-                &[],
-                &message,
-                "a new cluster starts with the data of one of them",
-            );
+            self.say(&format!("cluster.{second}"), &[], &message, "a new cluster starts with the data of one of them");
         }
     }
 
@@ -226,21 +203,13 @@ impl Rules<'_> {
                 let message = format!("`{}` is delivered already", log.log_type.as_str());
                 // Items that can't be read are missing in the list, and the others' places with them.
                 let field = format!("cluster.log_delivery[{at}].log_type");
-                self.say(
-                    &field,
-                    &["cluster.log_delivery"],
-                    &message,
-                    "at most one item for each log type",
-                );
+                self.say(&field, &["cluster.log_delivery"], &message, "at most one item for each log type");
             }
         }
     }
 
     fn addresses(&mut self) {
-        let fault = match (
-            self.cluster.network_type.unwrap_or(NetworkType::Ipv4),
-            self.cluster.ip_discovery,
-        ) {
+        let fault = match (self.cluster.network_type.unwrap_or(NetworkType::Ipv4), self.cluster.ip_discovery) {
             (NetworkType::Ipv4, Some(IpDiscovery::Ipv6)) => Some(("ipv6", "`network_type: ipv6` or `dual_stack`")),
             (NetworkType::Ipv6, Some(IpDiscovery::Ipv4)) => Some(("ipv4", "`network_type: ipv4` or `dual_stack`")),
             _ => None,
@@ -263,10 +232,7 @@ fn version_fault(engine: Engine, version: &str) -> Option<(String, String)> {
     let malformed = |hint: String| Some((format!("`{version}` is not a version of {name}"), hint));
     let parts: Vec<&str> = version.split('.').collect();
     let is_number = |part: &&str| part.len() <= 4 && !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let major: Option<u32> = parts
-        .first()
-        .filter(|part| is_number(part))
-        .and_then(|part| part.parse().ok());
+    let major: Option<u32> = parts.first().filter(|part| is_number(part)).and_then(|part| part.parse().ok());
     let Some(major) = major else {
         return malformed(format!("such as {known}"));
     };
@@ -279,10 +245,9 @@ fn version_fault(engine: Engine, version: &str) -> Option<(String, String)> {
     let numbers: Vec<u32> = parts.iter().filter_map(|part| part.parse().ok()).collect();
     let old = engine == Engine::Redis && major < 6;
     match (old, numbers.as_slice()) {
-        (true, numbers @ [_, _, _]) if *numbers < [3, 2, 4][..] => Some((
-            format!("redis `{version}` has no cluster mode"),
-            "redis 3.2.4 or newer".to_owned(),
-        )),
+        (true, numbers @ [_, _, _]) if *numbers < [3, 2, 4][..] => {
+            Some((format!("redis `{version}` has no cluster mode"), "redis 3.2.4 or newer".to_owned()))
+        }
         (true, [_, _, _]) => None,
         (true, _) => malformed(format!("three numbers before redis 6, such as `5.0.6`; known: {known}")),
         (false, numbers @ [_, _]) if engine == Engine::Valkey && *numbers < [7, 2][..] => {
@@ -300,9 +265,7 @@ mod tests {
 
     #[test]
     fn versions_have_the_form_of_their_engine() {
-        for version in [
-            "3.2.4", "3.2.10", "4.0.10", "5.0.0", "5.0.6", "6.x", "6.0", "6.2", "7.0", "7.1", "8.4",
-        ] {
+        for version in ["3.2.4", "3.2.10", "4.0.10", "5.0.0", "5.0.6", "6.x", "6.0", "6.2", "7.0", "7.1", "8.4"] {
             assert_eq!(version_fault(Engine::Redis, version), None, "{version}");
         }
         for version in ["7.2", "8.0", "8.1", "8.2", "9.0", "9.1", "10.0"] {

@@ -20,19 +20,10 @@ const MOST_TAGS: usize = 47;
 pub(super) fn plan(root: &Node, problems: &mut Problems) -> Option<Spec> {
     let section = Section::root(root, problems)?;
     let name = section
-        .required(
-            "name",
-            "add `name: …`: the stack's name, the prefix of every resource",
-            problems,
-        )
+        .required("name", "add `name: …`: the stack's name, the prefix of every resource", problems)
         .and_then(|field| field.text(problems, values::stack_name));
-    let region = section
-        .field("region")
-        .and_then(|field| field.text(problems, values::region));
-    let tags = section
-        .field("tags")
-        .map(|field| tags(&field, problems))
-        .unwrap_or_default();
+    let region = section.field("region").and_then(|field| field.text(problems, values::region));
+    let tags = section.field("tags").map(|field| tags(&field, problems)).unwrap_or_default();
     let network = section.field("network").and_then(|field| network(&field, problems));
     let client = section.field("client").and_then(|field| client(&field, problems));
     let cluster = section
@@ -116,10 +107,8 @@ fn subnets(field: &Field<'_>, problems: &mut Problems) -> Option<SubnetSelector>
         }
         Kind::List(items) => {
             let message = format!("`subnets` has {} subnets", items.len());
-            field.refuse(
-                problems,
-                &Refusal::new(message, "1 to 20 subnets; leave the field out to use all of the VPC"),
-            );
+            field
+                .refuse(problems, &Refusal::new(message, "1 to 20 subnets; leave the field out to use all of the VPC"));
             None
         }
         _ => {
@@ -134,52 +123,27 @@ fn selector_tags(field: &Field<'_>, problems: &mut Problems) -> Option<BTreeMap<
     let tag = section.required("tag", "write `{tag: {key: value}}`", problems)?;
     let tags = tag_pairs(&tag, problems, values::tag_key);
     if tags.is_empty() && !problems.doubts(&tag.dotted) {
-        tag.refuse(
-            problems,
-            &Refusal::new("`tag` names no tag", "at least one `key: value` that must match"),
-        );
+        tag.refuse(problems, &Refusal::new("`tag` names no tag", "at least one `key: value` that must match"));
     }
     Some(tags)
 }
 
 fn client(field: &Field<'_>, problems: &mut Problems) -> Option<ClientSpec> {
-    if matches!(
-        &field.node.kind,
-        Kind::Scalar {
-            form: Form::Bool(_),
-            ..
-        }
-    ) {
-        field.mismatch(
-            problems,
-            "leave `client` out for no client host; `client: {}` is one with all defaults",
-        );
+    if matches!(&field.node.kind, Kind::Scalar { form: Form::Bool(_), .. }) {
+        field.mismatch(problems, "leave `client` out for no client host; `client: {}` is one with all defaults");
         return None;
     }
     let section = field.section(&fields::CLIENT, problems)?;
-    let installs = [
-        ("package", RedisClientInstall::Package),
-        ("source", RedisClientInstall::Source),
-    ];
+    let installs = [("package", RedisClientInstall::Package), ("source", RedisClientInstall::Source)];
     Some(ClientSpec {
-        instance_type: section
-            .field("instance_type")
-            .and_then(|field| field.text(problems, values::instance_type)),
-        ami: section
-            .field("ami")
-            .and_then(|field| field.text(problems, values::ami_id)),
+        instance_type: section.field("instance_type").and_then(|field| field.text(problems, values::instance_type)),
+        ami: section.field("ami").and_then(|field| field.text(problems, values::ami_id)),
         ssh_from: section.field("ssh_from").and_then(|field| ssh_from(&field, problems)),
         key_pair: section.field("key_pair").and_then(|field| key_pair(&field, problems)),
-        redis_client: section
-            .field("redis_client")
-            .and_then(|field| field.word(problems, &installs)),
-        subnet: section
-            .field("subnet")
-            .and_then(|field| field.text(problems, values::subnet_id)),
+        redis_client: section.field("redis_client").and_then(|field| field.word(problems, &installs)),
+        subnet: section.field("subnet").and_then(|field| field.text(problems, values::subnet_id)),
         public_ip: section.field("public_ip").and_then(|field| field.boolean(problems)),
-        disk_gib: section
-            .field("disk_gib")
-            .and_then(|field| field.whole(problems, 8, 16384)),
+        disk_gib: section.field("disk_gib").and_then(|field| field.whole(problems, 8, 16384)),
     })
 }
 
@@ -231,9 +195,7 @@ fn key_pair(field: &Field<'_>, problems: &mut Problems) -> Option<KeyPairSpec> {
     let generate = section.field("generate").map(|field| field.boolean(problems));
     let mut text = |name| section.field(name).map(|field| field.text(problems, values::not_empty));
     let (private, public) = (text("private_key_file"), text("public_key_file"));
-    let existing = section
-        .field("name")
-        .map(|field| field.text(problems, values::key_name));
+    let existing = section.field("name").map(|field| field.text(problems, values::key_name));
     if problems.doubts(&field.dotted) {
         return None;
     }

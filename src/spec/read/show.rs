@@ -69,11 +69,7 @@ fn cut(line: &str, column: usize) -> Cut {
     }
     let token = part(column, end);
     let marks = token.get(..token_length(token)).unwrap_or_default();
-    Cut {
-        text,
-        indent,
-        marks: marks.iter().map(|c| width(*c)).sum::<usize>().max(1),
-    }
+    Cut { text, indent, marks: marks.iter().map(|c| width(*c)).sum::<usize>().max(1) }
 }
 
 /// How many characters belong to the key or value that begins here.
@@ -170,10 +166,7 @@ mod tests {
             ("a: 05:00-06:00", 4, "   ^^^^^^^^^^^"),
             ("a:", 3, "  ^"),
         ] {
-            assert_eq!(
-                shown(line, column),
-                format!("f:7:{column}: wrong\n  | {line}\n  | {marks}")
-            );
+            assert_eq!(shown(line, column), format!("f:7:{column}: wrong\n  | {line}\n  | {marks}"));
         }
     }
 

@@ -17,11 +17,7 @@ pub(super) struct Fault {
 
 impl Fault {
     fn new(line: usize, column: usize, message: &str, hint: &str) -> Fault {
-        Fault {
-            at: Located { line, column },
-            message: message.to_owned(),
-            hint: Some(hint.to_owned()),
-        }
+        Fault { at: Located { line, column }, message: message.to_owned(), hint: Some(hint.to_owned()) }
     }
 }
 
@@ -41,12 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
         Kind::Tagged(_) => "a value with a YAML tag",
     };
     let at = locate::locate(text, &[], locate::Side::Value);
-    Err(Fault::new(
-        at.line,
-        at.column,
-        &format!("the plan file is {found}"),
-        WHAT_A_PLAN_FILE_IS,
-    ))
+    Err(Fault::new(at.line, at.column, &format!("the plan file is {found}"), WHAT_A_PLAN_FILE_IS))
 }
 
 /// The parser tells of these without a position.
@@ -127,11 +118,7 @@ fn explained(whole: &str, source: &str, here: Option<char>) -> (String, &'static
             "no field can begin here",
             "indent fields of one section alike, each as `field: value`",
         ),
-        (
-            "could not find expected ':'",
-            "a field without its `:`",
-            "write each field as `field: value`",
-        ),
+        ("could not find expected ':'", "a field without its `:`", "write each field as `field: value`"),
         (
             "did not find expected '-' indicator",
             "a list ends here without reason",
@@ -152,21 +139,13 @@ fn explained(whole: &str, source: &str, here: Option<char>) -> (String, &'static
             "a list can't begin here",
             "begin a list on the line below its field, each item as `- value`",
         ),
-        (
-            "unexpected end of stream",
-            "quotes that aren't closed",
-            "add the closing quote",
-        ),
+        ("unexpected end of stream", "quotes that aren't closed", "add the closing quote"),
         (
             "unknown anchor",
             "an alias (`*name`) without its anchor",
             "mark the value with `&name` above it, or put quotes around a value that begins with `*`",
         ),
-        (
-            "recursion limit",
-            "the file is nested too deeply",
-            "an alias may not hold itself",
-        ),
+        ("recursion limit", "the file is nested too deeply", "an alias may not hold itself"),
         ("repetition limit", "the file repeats too much", "use fewer aliases"),
     ];
     let found = known.iter().find(|(needle, ..)| whole.contains(needle));
@@ -198,9 +177,6 @@ mod tests {
 
     #[test]
     fn the_parsers_positions_are_cut_out_of_its_message() {
-        assert_eq!(
-            without_positions("bad at line 3 column 5, while x at line 1 column 2"),
-            "bad, while x"
-        );
+        assert_eq!(without_positions("bad at line 3 column 5, while x at line 1 column 2"), "bad, while x");
     }
 }

@@ -88,10 +88,7 @@ impl Node {
     /// The value of the entry `name`, where this is a mapping that has it.
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
         match &self.kind {
-            Kind::Map(entries) => entries
-                .iter()
-                .find(|entry| entry.name() == Some(name))
-                .map(|entry| &entry.value),
+            Kind::Map(entries) => entries.iter().find(|entry| entry.name() == Some(name)).map(|entry| &entry.value),
             _ => None,
         }
     }
@@ -133,11 +130,7 @@ fn merged_entries(entries: Vec<Entry>, problems: &mut Problems) -> Vec<Entry> {
         let value = merged(value, problems);
         let entry = Entry { key, value };
         let Some(name) = entry.name() else {
-            problems.at_key(
-                &entry.key,
-                "a key must be a plain word",
-                Some("lists and mappings can't be keys"),
-            );
+            problems.at_key(&entry.key, "a key must be a plain word", Some("lists and mappings can't be keys"));
             continue;
         };
         if name == "<<" {
@@ -188,10 +181,7 @@ impl Build {
     }
 
     fn scalar(self, form: Form) -> Node {
-        self.node(Kind::Scalar {
-            text: String::new(),
-            form,
-        })
+        self.node(Kind::Scalar { text: String::new(), form })
     }
 }
 

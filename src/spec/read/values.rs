@@ -12,10 +12,7 @@ type Checked = Result<String, Refusal>;
 /// Any text but none.
 pub(super) fn not_empty(text: &str) -> Checked {
     if text.trim().is_empty() {
-        return Err(Refusal::new(
-            "an empty value",
-            "some text; leave the field out for its default",
-        ));
+        return Err(Refusal::new("an empty value", "some text; leave the field out for its default"));
     }
     Ok(text.to_owned())
 }
@@ -50,39 +47,27 @@ pub(super) fn stack_name(text: &str) -> Checked {
 
 /// An AWS region.
 pub(super) fn region(text: &str) -> Checked {
-    let plain = !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let without_letter = text.strip_suffix(|c: char| c.is_ascii_lowercase());
     match without_letter {
         Some(region) if plain && region.ends_with(|c: char| c.is_ascii_digit()) && region.contains('-') => {
-            Err(Refusal::new(
-                format!("`{text}` is a zone, not a region"),
-                format!("its region is `{region}`"),
-            ))
+            Err(Refusal::new(format!("`{text}` is a zone, not a region"), format!("its region is `{region}`")))
         }
         _ if plain => Ok(text.to_owned()),
-        _ => Err(Refusal::new(
-            format!("`{}` is not a region", shortened(text)),
-            "a region's code, such as `us-east-1`",
-        )),
+        _ => {
+            Err(Refusal::new(format!("`{}` is not a region", shortened(text)), "a region's code, such as `us-east-1`"))
+        }
     }
 }
 
 /// A zone, such as `us-east-1a`.
 pub(super) fn zone(text: &str) -> Checked {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let lettered = text.strip_suffix(|c: char| c.is_ascii_lowercase());
     if plain && lettered.is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit())) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::new(
-        format!("`{}` is not a zone", shortened(text)),
-        "a zone's name, such as `us-east-1a`",
-    ))
+    Err(Refusal::new(format!("`{}` is not a zone", shortened(text)), "a zone's name, such as `us-east-1a`"))
 }
 
 /// An EC2 instance type.
@@ -104,10 +89,7 @@ pub(super) fn instance_type(text: &str) -> Checked {
 pub(super) fn node_type(text: &str) -> Checked {
     const ALLOWED: &str = "`cache.family.size`, such as `cache.t2.micro`";
     if text.starts_with("cache.t1.") {
-        let message = format!(
-            "`{}` nodes have no failover, so a cluster can't use them",
-            shortened(text)
-        );
+        let message = format!("`{}` nodes have no failover, so a cluster can't use them", shortened(text));
         return Err(Refusal::new(message, "`cache.t2.micro` is the smallest that can"));
     }
     if text.starts_with("cache.") && is_dotted(text, 3) {
@@ -121,12 +103,8 @@ pub(super) fn node_type(text: &str) -> Checked {
 }
 
 fn is_dotted(text: &str, parts: usize) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    };
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     text.split('.').count() == parts && text.split('.').all(is_part)
 }
 
@@ -137,10 +115,8 @@ pub(super) fn ami_id(text: &str) -> Checked {
 
 /// A VPC id.
 pub(super) fn vpc_id(text: &str) -> Checked {
-    id(text, "vpc-", "a VPC id").map_err(|refusal| Refusal {
-        hint: format!("{}, or `{{tag: {{key: value}}}}`", refusal.hint),
-        ..refusal
-    })
+    id(text, "vpc-", "a VPC id")
+        .map_err(|refusal| Refusal { hint: format!("{}, or `{{tag: {{key: value}}}}`", refusal.hint), ..refusal })
 }
 
 /// A subnet id.
@@ -158,10 +134,7 @@ fn id(text: &str, prefix: &str, what: &str) -> Checked {
     if !digits.is_empty() && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::new(
-        format!("`{}` is not {what}", shortened(text)),
-        format!("`{prefix}` and digits 0-9a-f"),
-    ))
+    Err(Refusal::new(format!("`{}` is not {what}", shortened(text)), format!("`{prefix}` and digits 0-9a-f")))
 }
 
 /// A network in CIDR form; `allowed` says what else the field takes.
@@ -185,10 +158,7 @@ pub(super) fn network_or(text: &str, allowed: &str) -> Checked {
     let digits = !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_digit());
     let bits = prefix.parse::<u32>().ok().filter(|bits| digits && *bits <= most);
     let Some(bits) = bits else {
-        return refuse(
-            format!("`{shown}` is not a network"),
-            &format!("a prefix length from 0 to {most}"),
-        );
+        return refuse(format!("`{shown}` is not a network"), &format!("a prefix length from 0 to {most}"));
     };
     let network = network_of(address, bits);
     if network == address {
@@ -232,10 +202,7 @@ pub(super) fn description(text: &str) -> Checked {
     if (1..=255).contains(&length) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::new(
-        format!("a description of {length} characters"),
-        "1 to 255 characters",
-    ))
+    Err(Refusal::new(format!("a description of {length} characters"), "1 to 255 characters"))
 }
 
 /// An SNS topic.
@@ -245,12 +212,7 @@ pub(super) fn topic_arn(text: &str) -> Checked {
 
 /// An Outpost.
 pub(super) fn outpost_arn(text: &str) -> Checked {
-    arn(
-        text,
-        "outposts",
-        "an Outpost's ARN",
-        "`arn:aws:outposts:region:account:outpost/op-…`",
-    )
+    arn(text, "outposts", "an Outpost's ARN", "`arn:aws:outposts:region:account:outpost/op-…`")
 }
 
 /// An RDB file in S3.
@@ -258,10 +220,7 @@ pub(super) fn snapshot_arn(text: &str) -> Checked {
     let allowed = "`arn:aws:s3:::bucket/file.rdb`, no commas";
     let checked = arn(text, "s3", "an S3 object's ARN", allowed)?;
     if text.contains(',') || !text.contains('/') {
-        return Err(Refusal::new(
-            format!("`{}` is not an S3 object's ARN", shortened(text)),
-            allowed,
-        ));
+        return Err(Refusal::new(format!("`{}` is not an S3 object's ARN", shortened(text)), allowed));
     }
     Ok(checked)
 }
@@ -283,20 +242,14 @@ pub(super) fn node_group_id(text: &str) -> Checked {
     if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::new(
-        format!("`{}` is not a node group's id", shortened(text)),
-        "four digits, such as `\"0001\"`",
-    ))
+    Err(Refusal::new(format!("`{}` is not a node group's id", shortened(text)), "four digits, such as `\"0001\"`"))
 }
 
 /// The key of a tag that is looked for.
 pub(super) fn tag_key(key: &str) -> Result<(), Refusal> {
     let length = key.chars().count();
     if !(1..=128).contains(&length) {
-        return Err(Refusal::new(
-            format!("a tag's key of {length} characters"),
-            "1 to 128 characters",
-        ));
+        return Err(Refusal::new(format!("a tag's key of {length} characters"), "1 to 128 characters"));
     }
     Ok(())
 }
@@ -308,10 +261,7 @@ pub(super) fn own_tag_key(key: &str) -> Result<(), Refusal> {
     for (prefix, whose) in [("aws:", "AWS"), ("shardform:", "shardform")] {
         if lower.starts_with(prefix) {
             let message = format!("the tag `{}` begins with `{prefix}`", shortened(key));
-            return Err(Refusal::new(
-                message,
-                format!("tags with this prefix are {whose}'s own"),
-            ));
+            return Err(Refusal::new(message, format!("tags with this prefix are {whose}'s own")));
         }
     }
     tag_characters(key)
@@ -321,10 +271,7 @@ pub(super) fn own_tag_key(key: &str) -> Result<(), Refusal> {
 pub(super) fn tag_value(value: &str) -> Checked {
     let length = value.chars().count();
     if length > 256 {
-        return Err(Refusal::new(
-            format!("a tag's value of {length} characters"),
-            "at most 256 characters",
-        ));
+        return Err(Refusal::new(format!("a tag's value of {length} characters"), "at most 256 characters"));
     }
     tag_characters(value)?;
     Ok(value.to_owned())
@@ -351,14 +298,7 @@ mod tests {
 
     #[test]
     fn networks_are_taken_in_their_own_form() {
-        for good in [
-            "0.0.0.0/0",
-            "10.0.0.0/8",
-            "203.0.113.7/32",
-            "::/0",
-            "2001:db8::/32",
-            "::1/128",
-        ] {
+        for good in ["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32", "::/0", "2001:db8::/32", "::1/128"] {
             assert_eq!(told(network_or(good, "x")), good);
         }
         for (bad, part) in [
@@ -372,11 +312,7 @@ mod tests {
             ("10.0.0/8", "not a network"),
             ("all", "not a source"),
         ] {
-            assert!(
-                told(network_or(bad, "x")).contains(part),
-                "{bad}: {}",
-                told(network_or(bad, "x"))
-            );
+            assert!(told(network_or(bad, "x")).contains(part), "{bad}: {}", told(network_or(bad, "x")));
         }
     }
 
@@ -423,13 +359,7 @@ mod tests {
 
     #[test]
     fn tags_of_others_are_refused() {
-        for (key, good) in [
-            ("owner", true),
-            ("a:b/c", true),
-            ("AWS:x", false),
-            ("shardform:x", false),
-            ("", false),
-        ] {
+        for (key, good) in [("owner", true), ("a:b/c", true), ("AWS:x", false), ("shardform:x", false), ("", false)] {
             assert_eq!(own_tag_key(key).is_ok(), good, "{key}");
         }
         assert!(own_tag_key("a*b").is_err());

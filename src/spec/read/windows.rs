@@ -37,10 +37,7 @@ pub(super) fn overlap(day: &str, week: &str) -> bool {
 fn checked(text: &str, span: Option<(u32, u32)>, round: u32, allowed: &str) -> Result<String, Refusal> {
     match span.map(|span| length(span, round)) {
         Some(minutes) if minutes >= 60 => Ok(text.to_lowercase()),
-        Some(minutes) => Err(Refusal::new(
-            format!("the window `{}` has {minutes} minutes", shortened(text)),
-            allowed,
-        )),
+        Some(minutes) => Err(Refusal::new(format!("the window `{}` has {minutes} minutes", shortened(text)), allowed)),
         None => Err(Refusal::new(format!("`{}` is not a window", shortened(text)), allowed)),
     }
 }
@@ -83,16 +80,8 @@ mod tests {
         for good in ["05:00-06:00", "23:30-00:30", "00:00-23:59"] {
             assert!(daily(good).is_ok(), "{good}");
         }
-        for bad in [
-            "05:00-05:59",
-            "05:00-05:00",
-            "5:00-6:00",
-            "24:00-01:00",
-            "05:00",
-            "05:60-07:00",
-            "+5:00-07:00",
-            "",
-        ] {
+        for bad in ["05:00-05:59", "05:00-05:00", "5:00-6:00", "24:00-01:00", "05:00", "05:60-07:00", "+5:00-07:00", ""]
+        {
             assert!(daily(bad).is_err(), "{bad}");
         }
         assert_eq!(weekly("Sun:23:00-MON:01:30").as_deref(), Ok("sun:23:00-mon:01:30"));

@@ -42,17 +42,11 @@ pub(super) fn run(args: &Init, context: &Context) -> Result<u8, Error> {
 
 fn list(terminal: &Terminal) -> Result<u8, Error> {
     if terminal.json {
-        let all = TEMPLATES
-            .iter()
-            .map(|template| json!({ "name": template.name, "summary": template.summary }));
+        let all = TEMPLATES.iter().map(|template| json!({ "name": template.name, "summary": template.summary }));
         terminal.print_document(&all.collect::<Vec<_>>())?;
         return Ok(0);
     }
-    let width = TEMPLATES
-        .iter()
-        .map(|template| template.name.len())
-        .max()
-        .unwrap_or_default();
+    let width = TEMPLATES.iter().map(|template| template.name.len()).max().unwrap_or_default();
     for template in TEMPLATES {
         terminal.print(&format!("{:width$}  {}", template.name, template.summary))?;
     }
@@ -71,11 +65,7 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), Error> {
     let written = options.open(file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|source| match source.kind() {
         ErrorKind::AlreadyExists => Error::Exists(file.to_owned()),
-        _ => Error::File {
-            verb: "write",
-            path: file.to_owned(),
-            source,
-        },
+        _ => Error::File { verb: "write", path: file.to_owned(), source },
     })
 }
 
@@ -88,10 +78,7 @@ fn told(file: &Path, template: &Template, name: &str, terminal: &Terminal) -> Re
     terminal.say(&terminal.paint.bold("Next:"))?;
     let word = quoted(&shown);
     for (command, what) in [
-        (
-            format!("shardform apply {word} --local"),
-            "try it on this machine, without AWS",
-        ),
+        (format!("shardform apply {word} --local"), "try it on this machine, without AWS"),
         (format!("shardform plan {word}"), "see what it would make on AWS"),
     ] {
         terminal.say(&format!("  {command:<44}  {what}"))?;
@@ -102,20 +89,14 @@ fn told(file: &Path, template: &Template, name: &str, terminal: &Terminal) -> Re
 /// `day19.yaml` makes the stack `day19`.
 fn name_from_file(file: &Path) -> String {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let name = if GENERIC_STEMS.contains(&stem) {
-        None
-    } else {
-        stack_name(stem)
-    };
+    let name = if GENERIC_STEMS.contains(&stem) { None } else { stack_name(stem) };
     name.unwrap_or_else(|| DEFAULT_NAME.to_owned())
 }
 
 /// The nearest name that a stack can have: letters, digits and single hyphens, a letter first, no hyphen at the end.
 fn stack_name(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
-    let words = lower
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let joined = words.collect::<Vec<_>>().join("-");
     let from_letter = joined.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let cut: String = from_letter.chars().take(LONGEST_NAME).collect();
@@ -134,9 +115,6 @@ mod tests {
         assert_eq!(name_from_file(Path::new("2026-test.yaml")), "test");
         assert_eq!(name_from_file(Path::new("shardform.yaml")), "my-cluster");
         assert_eq!(name_from_file(Path::new("42.yaml")), "my-cluster");
-        assert_eq!(
-            name_from_file(Path::new(&format!("{}-b.yaml", "a".repeat(39)))),
-            "a".repeat(39)
-        );
+        assert_eq!(name_from_file(Path::new(&format!("{}-b.yaml", "a".repeat(39)))), "a".repeat(39));
     }
 }

@@ -39,10 +39,7 @@ async fn start(cloud: &LocalCloud, context: &Context<'_>) -> Result<u8, Error> {
     warnings.iter().for_each(|warning| terminal.tell(warning));
     show(cloud, &report, terminal)?;
     if !cloud.is_at_default() && context.environment.filled(LISTEN_VARIABLE).is_none() {
-        terminal.mention(&format!(
-            "for `--local` to find it: export {LISTEN_VARIABLE}={}",
-            cloud.listen
-        ));
+        terminal.mention(&format!("for `--local` to find it: export {LISTEN_VARIABLE}={}", cloud.listen));
     }
     Ok(0)
 }
@@ -71,10 +68,7 @@ async fn stop(cloud: &LocalCloud, terminal: &Terminal) -> Result<u8, Error> {
         let document = json!({ "running": false, "listen": cloud.listen, "was_running": was_running });
         terminal.print_document(&document)?;
     } else if was_running {
-        terminal.say(&format!(
-            "stopped; its clusters come back with `shardform local start` ({})",
-            cloud.listen
-        ))?;
+        terminal.say(&format!("stopped; its clusters come back with `shardform local start` ({})", cloud.listen))?;
     } else {
         terminal.say(&format!("not running at {}", cloud.listen))?;
     }
@@ -118,21 +112,12 @@ fn show(cloud: &LocalCloud, report: &Report, terminal: &Terminal) -> Result<(), 
 
 /// Names where they are told, otherwise how many there are.
 fn clusters_text(clusters: &Value) -> String {
-    let name = |cluster: &Value| {
-        cluster
-            .as_str()
-            .or_else(|| cluster.get("id")?.as_str())
-            .map(str::to_owned)
-    };
+    let name = |cluster: &Value| cluster.as_str().or_else(|| cluster.get("id")?.as_str()).map(str::to_owned);
     match clusters {
         Value::Array(all) if all.is_empty() => "none".to_owned(),
         Value::Array(all) => {
             let names: Vec<String> = all.iter().filter_map(name).collect();
-            if names.len() == all.len() {
-                names.join(", ")
-            } else {
-                count(all.len(), "cluster")
-            }
+            if names.len() == all.len() { names.join(", ") } else { count(all.len(), "cluster") }
         }
         other => other.to_string(),
     }

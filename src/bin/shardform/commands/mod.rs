@@ -20,11 +20,7 @@ use crate::view::json::EndEvent;
 
 /// Runs the command; answers with the exit code.
 pub fn run(args: Args, environment: &Environment, terminal: &Terminal) -> Result<u8, Error> {
-    let context = Context {
-        global: &args.global,
-        environment,
-        terminal,
-    };
+    let context = Context { global: &args.global, environment, terminal };
     match &args.command {
         Command::Init(args) => init::run(args, &context),
         Command::Validate(args) => validate::run(args, &context),
@@ -57,11 +53,7 @@ fn block_on<T>(work: impl AsyncFnOnce(Interrupt) -> Result<T, Error>) -> Result<
 /// What `apply` and `destroy` are: the same way, with another intent. The last line for programs comes in any case.
 fn change(args: &Change, intent: Intent, context: &Context) -> Result<u8, Error> {
     let (terminal, environment) = (context.terminal, context.environment);
-    let manner = Manner {
-        intent,
-        yes: args.yes,
-        timeout: args.timeout,
-    };
+    let manner = Manner { intent, yes: args.yes, timeout: args.timeout };
     let result = block_on(async |interrupt: Interrupt| {
         let opening = Session::open(&args.plan_file, intent, context.global, environment, terminal);
         let session = interrupt.leaving(opening).await?;

@@ -40,10 +40,6 @@ fn show(session: &Session, picture: &Picture, refused: Option<&Error>, context: 
     if terminal.volume == Volume::Quiet {
         return terminal.print(&summary(&picture.changes.summary()));
     }
-    let heading = Heading {
-        stack: session.stack(),
-        region: &session.region,
-        account: picture.account.as_deref(),
-    };
+    let heading = Heading { stack: session.stack(), region: &session.region, account: picture.account.as_deref() };
     terminal.print(&text(&heading, picture, terminal.is_verbose(), terminal.paint))
 }

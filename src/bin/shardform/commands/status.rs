@@ -18,11 +18,7 @@ pub(super) fn run(args: &PlanFileArgs, context: &Context) -> Result<u8, Error> {
         };
         interrupt.leaving(work).await
     })?;
-    let heading = Heading {
-        stack: session.stack(),
-        region: &session.region,
-        account: picture.account.as_deref(),
-    };
+    let heading = Heading { stack: session.stack(), region: &session.region, account: picture.account.as_deref() };
     let document = StatusDocument::new(&heading, &session.plan_file.spec, &picture.live);
     if terminal.json {
         terminal.print_document(&document)?;

@@ -12,9 +12,7 @@ pub(super) fn run(args: &PlanFileArgs, context: &Context) -> Result<u8, Error> {
     plan_file::inputs(&plan_file)?;
     let (file, stack) = (&plan_file.file, &plan_file.spec.name);
     if context.terminal.json {
-        context
-            .terminal
-            .print_document(&json!({ "valid": true, "file": file, "stack": stack }))?;
+        context.terminal.print_document(&json!({ "valid": true, "file": file, "stack": stack }))?;
     } else {
         context.terminal.say(&format!("{file} is valid (stack {stack})"))?;
     }

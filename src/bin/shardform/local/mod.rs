@@ -80,10 +80,7 @@ impl LocalCloud {
             return Err(LocalError::BadAddress(listen.to_string()).into());
         }
         let folder = environment.state_folder().ok_or(Error::NoHome("XDG_STATE_HOME"))?;
-        Ok(LocalCloud {
-            listen,
-            folder: folder.join(listen.port().to_string()),
-        })
+        Ok(LocalCloud { listen, folder: folder.join(listen.port().to_string()) })
     }
 
     /// Where the AWS calls go.
@@ -144,10 +141,7 @@ impl LocalCloud {
             }
             sleep(POLL).await;
         }
-        Err(LocalError::Ended {
-            log: self.output_file(),
-            lines: self.last_output(),
-        })
+        Err(LocalError::Ended { log: self.output_file(), lines: self.last_output() })
     }
 
     /// Detached: it outlives this program, and a Ctrl-C here is none of its business.

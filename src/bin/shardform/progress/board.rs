@@ -36,12 +36,7 @@ pub(super) struct News {
 impl News {
     /// The news as a line of its own.
     pub(super) fn plain_line(&self) -> String {
-        format!(
-            "{:>8}  {}  {}",
-            duration(self.at),
-            padded(self.address.as_str(), ADDRESS_WIDTH),
-            self.text
-        )
+        format!("{:>8}  {}  {}", duration(self.at), padded(self.address.as_str(), ADDRESS_WIDTH), self.text)
     }
 }
 
@@ -82,9 +77,7 @@ impl Board {
 
     /// The resources and what happens to them, in the order in which people read them.
     pub(super) fn resources(&self) -> impl Iterator<Item = (Address, Action)> {
-        self.resources
-            .iter()
-            .map(|(address, resource)| (*address, resource.action))
+        self.resources.iter().map(|(address, resource)| (*address, resource.action))
     }
 
     /// What the event means for its resource; `None`: nothing that is worth a line.
@@ -102,11 +95,9 @@ impl Board {
                 resource.ended = true;
                 return None;
             }
-            Event::Skipped { because, at, .. } => (
-                State::NotDone,
-                resource.ended(format!("not begun: it needs {because}"))?,
-                at,
-            ),
+            Event::Skipped { because, at, .. } => {
+                (State::NotDone, resource.ended(format!("not begun: it needs {because}"))?, at)
+            }
             Event::Left { status, at, .. } if status.is_empty() => {
                 (State::NotDone, resource.ended("not begun".to_owned())?, at)
             }
@@ -203,58 +194,19 @@ mod tests {
         let mut board = Board::new(&StepGraph { steps: steps.clone() }, verbose);
         let at = Duration::from_millis;
         let events = [
-            Event::Started {
-                step: steps[0].clone(),
-                at: at(0),
-            },
-            Event::Done {
-                step: steps[0].clone(),
-                id: Some("sg-1".to_owned()),
-                at: at(300),
-            },
-            Event::Started {
-                step: steps[1].clone(),
-                at: at(300),
-            },
-            Event::Started {
-                step: steps[2].clone(),
-                at: at(310),
-            },
-            Event::Failed {
-                step: steps[2].clone(),
-                error: "ec2:ImportKeyPair: no".to_owned(),
-                at: at(400),
-            },
-            Event::Skipped {
-                step: steps[3].clone(),
-                because: Address::KeyPair,
-                at: at(400),
-            },
-            Event::Done {
-                step: steps[1].clone(),
-                id: None,
-                at: at(500),
-            },
-            Event::Started {
-                step: steps[4].clone(),
-                at: at(500),
-            },
-            Event::Waiting {
-                step: steps[4].clone(),
-                status: "creating".to_owned(),
-                at: at(65_000),
-            },
-            Event::Left {
-                step: steps[4].clone(),
-                status: "creating".to_owned(),
-                at: at(4_000_000),
-            },
+            Event::Started { step: steps[0].clone(), at: at(0) },
+            Event::Done { step: steps[0].clone(), id: Some("sg-1".to_owned()), at: at(300) },
+            Event::Started { step: steps[1].clone(), at: at(300) },
+            Event::Started { step: steps[2].clone(), at: at(310) },
+            Event::Failed { step: steps[2].clone(), error: "ec2:ImportKeyPair: no".to_owned(), at: at(400) },
+            Event::Skipped { step: steps[3].clone(), because: Address::KeyPair, at: at(400) },
+            Event::Done { step: steps[1].clone(), id: None, at: at(500) },
+            Event::Started { step: steps[4].clone(), at: at(500) },
+            Event::Waiting { step: steps[4].clone(), status: "creating".to_owned(), at: at(65_000) },
+            Event::Left { step: steps[4].clone(), status: "creating".to_owned(), at: at(4_000_000) },
         ];
-        let lines: Vec<String> = events
-            .iter()
-            .filter_map(|event| board.news(event))
-            .map(|news| format!("|{}", news.plain_line()))
-            .collect();
+        let lines: Vec<String> =
+            events.iter().filter_map(|event| board.news(event)).map(|news| format!("|{}", news.plain_line())).collect();
         lines.join("\n")
     }
 

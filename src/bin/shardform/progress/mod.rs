@@ -158,10 +158,10 @@ impl Drawn {
 /// The templates are constants and right, so the fallback is never seen.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
-    style
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
-        .with_key("took", |state: &ProgressState, out: &mut dyn fmt::Write| {
+    style.unwrap_or_else(|_| ProgressStyle::default_spinner()).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ").with_key(
+        "took",
+        |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = write!(out, "{:>7}", duration(state.elapsed()));
-        })
+        },
+    )
 }

@@ -73,10 +73,7 @@ pub struct PlanEvent<'a> {
 impl<'a> PlanEvent<'a> {
     /// From what was observed.
     pub fn new(stack: &'a str, region: &'a str, picture: &'a Picture) -> Self {
-        PlanEvent {
-            event: "plan",
-            plan: PlanDocument::new(stack, region, picture),
-        }
+        PlanEvent { event: "plan", plan: PlanDocument::new(stack, region, picture) }
     }
 }
 
@@ -185,27 +182,17 @@ impl<'a> EndEvent<'a> {
 
     /// Nothing had to be done.
     pub fn unchanged(ending: Option<&'a Ending>) -> Self {
-        EndEvent {
-            ending,
-            ..EndEvent::of("unchanged")
-        }
+        EndEvent { ending, ..EndEvent::of("unchanged") }
     }
 
     /// Nothing was begun.
     pub fn not_begun(error: &Error) -> Self {
-        EndEvent {
-            exit_code: error.exit_code(),
-            error: Some(error.to_json()),
-            ..EndEvent::of("error")
-        }
+        EndEvent { exit_code: error.exit_code(), error: Some(error.to_json()), ..EndEvent::of("error") }
     }
 
     /// All is done.
     pub fn done(finished: &Finished<'a>, ending: Option<&'a Ending>) -> Self {
-        EndEvent {
-            ending,
-            ..EndEvent::of("done").with(finished)
-        }
+        EndEvent { ending, ..EndEvent::of("done").with(finished) }
     }
 
     /// Something is not done.
@@ -219,10 +206,8 @@ impl<'a> EndEvent<'a> {
     }
 
     fn with(self, finished: &Finished) -> Self {
-        let left = finished.left().into_iter().map(|(address, status)| LeftDocument {
-            address,
-            status: status.to_owned(),
-        });
+        let left =
+            finished.left().into_iter().map(|(address, status)| LeftDocument { address, status: status.to_owned() });
         EndEvent {
             took_ms: Some(u64::try_from(finished.took.as_millis()).unwrap_or(u64::MAX)),
             done: Some(finished.done()),

@@ -42,11 +42,7 @@ pub fn count(number: usize, noun: &str) -> String {
 /// Text without control characters: what a cloud tells can't steer the terminal.
 pub fn printable(text: &str) -> String {
     let escaped = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
     };
     text.chars().map(escaped).collect()
 }

@@ -50,17 +50,11 @@ impl Finished<'_> {
     pub fn not_begun(&self) -> Vec<(Address, Option<Address>)> {
         let outcome = self.outcome;
         let told: BTreeSet<Address> = self.left().iter().map(|(address, _)| *address).collect();
-        let skipped = outcome
-            .skipped
-            .iter()
-            .map(|(step, because)| (step.address, Some(*because)));
+        let skipped = outcome.skipped.iter().map(|(step, because)| (step.address, Some(*because)));
         let stopped = outcome.left.iter().filter(|(_, status)| status.is_empty());
         let stopped = stopped.map(|(step, _)| (step.address, None));
         let mut seen: BTreeSet<Address> = self.failed().into_iter().chain(told).collect();
-        let mut all: Vec<_> = skipped
-            .chain(stopped)
-            .filter(|(address, _)| seen.insert(*address))
-            .collect();
+        let mut all: Vec<_> = skipped.chain(stopped).filter(|(address, _)| seen.insert(*address)).collect();
         all.sort_by_key(|(address, _)| *address);
         all
     }
@@ -100,9 +94,7 @@ pub fn text(finished: &Finished, paint: Paint) -> String {
     }
     for (address, because) in not_begun {
         let why = because.filter(|because| *because != address);
-        let why = why.map_or("not begun".to_owned(), |because| {
-            format!("not begun: it needs {because}")
-        });
+        let why = why.map_or("not begun".to_owned(), |because| format!("not begun: it needs {because}"));
         row(paint.dim(&not_begun_label), address, &why);
     }
     // Where nothing has failed, the error says it.
@@ -133,11 +125,8 @@ fn tally(finished: &Finished, done: &[Address]) -> String {
         (of(Action::Delete), "deleted"),
         (of(Action::Wait), "ready"),
     ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| format!("{number} {word}"))
-        .collect();
+    let parts: Vec<String> =
+        counts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
     match parts.as_slice() {
         [] => count(done.len(), "resource"),
         parts => parts.join(", "),
@@ -152,21 +141,10 @@ mod tests {
     use shardform::cloud::{CloudError, ErrorKind};
     use shardform::steps::Step;
 
-    const PLAIN: Paint = Paint {
-        color: false,
-        width: 100,
-    };
+    const PLAIN: Paint = Paint { color: false, width: 100 };
 
     fn step(address: Address, action: Action) -> Step {
-        Step {
-            id: 0,
-            address,
-            action,
-            call: Call::Await,
-            wait: None,
-            reason: String::new(),
-            needs: Vec::new(),
-        }
+        Step { id: 0, address, action, call: Call::Await, wait: None, reason: String::new(), needs: Vec::new() }
     }
 
     fn finished(outcome: &Outcome) -> Finished<'_> {

@@ -26,10 +26,7 @@ pub struct Heading<'a> {
 impl Heading<'_> {
     /// `day19 in us-east-1 (account 000000000000)`
     pub fn text(&self, paint: Paint) -> String {
-        let account = self
-            .account
-            .map(|account| format!(" (account {account})"))
-            .unwrap_or_default();
+        let account = self.account.map(|account| format!(" (account {account})")).unwrap_or_default();
         format!("{} in {}{account}", paint.bold(self.stack), self.region)
     }
 }
@@ -38,22 +35,14 @@ impl Heading<'_> {
 pub fn text(heading: &Heading, picture: &Picture, verbose: bool, paint: Paint) -> String {
     let set = &picture.changes;
     let mut lines = vec![heading.text(paint), String::new()];
-    let width = set
-        .changes
-        .iter()
-        .map(|change| change.address.as_str().len())
-        .max()
-        .unwrap_or_default();
+    let width = set.changes.iter().map(|change| change.address.as_str().len()).max().unwrap_or_default();
     for change in &set.changes {
         lines.push(head_line(change, width, paint));
         lines.extend(reason_line(change, verbose, paint));
         lines.extend(field_lines(change, verbose, paint));
         if verbose {
             let own = picture.steps.steps.iter().filter(|step| step.address == change.address);
-            lines.extend(
-                own.filter(|step| !step.call.operation().is_empty())
-                    .map(|step| step_line(step, paint)),
-            );
+            lines.extend(own.filter(|step| !step.call.operation().is_empty()).map(|step| step_line(step, paint)));
         }
     }
     if set.changes.is_empty() && set.refusals.is_empty() {
@@ -76,22 +65,13 @@ pub fn text(heading: &Heading, picture: &Picture, verbose: bool, paint: Paint) -
 
 /// `6 to create, 0 to update, 0 to replace, 0 to delete`
 pub fn summary(summary: &Summary) -> String {
-    let Summary {
-        create,
-        update,
-        replace,
-        delete,
-    } = summary;
+    let Summary { create, update, replace, delete } = summary;
     format!("{create} to create, {update} to update, {replace} to replace, {delete} to delete")
 }
 
 fn head_line(change: &Change, width: usize, paint: Paint) -> String {
     let address = paint.bold(&padded(change.address.as_str(), width));
-    format!(
-        "  {} {address}  {}",
-        symbol(change.action, paint),
-        printable(&change.name)
-    )
+    format!("  {} {address}  {}", symbol(change.action, paint), printable(&change.name))
 }
 
 /// Why something is replaced or waited for is always said; the other reasons are what one expects.
@@ -103,11 +83,7 @@ fn reason_line(change: &Change, verbose: bool, paint: Paint) -> Option<String> {
 
 fn field_lines(change: &Change, verbose: bool, paint: Paint) -> Vec<String> {
     let (rows, left_out) = rows(change, verbose);
-    let width = rows
-        .iter()
-        .map(|row| row.path.chars().count())
-        .max()
-        .unwrap_or_default();
+    let width = rows.iter().map(|row| row.path.chars().count()).max().unwrap_or_default();
     let indent = " ".repeat(FIELD_INDENT);
     let room = paint.width.saturating_sub(FIELD_INDENT + width + 2);
     let fitting = |text: &str| if verbose { text.to_owned() } else { cut(text, room) };
@@ -147,11 +123,7 @@ fn rows(change: &Change, verbose: bool) -> (Vec<Row>, usize) {
     let creating = change.action == Action::Create;
     let is_shard = |field: &&Field| field.path.starts_with("node_groups.");
     let shards = change.fields.iter().filter(is_shard).count();
-    let shown = if verbose || shards <= SHARDS_SHOWN {
-        shards
-    } else {
-        SHARDS_SHOWN - 1
-    };
+    let shown = if verbose || shards <= SHARDS_SHOWN { shards } else { SHARDS_SHOWN - 1 };
     let hidden: Vec<&Field> = change.fields.iter().filter(is_shard).skip(shown).collect();
     let fields = change.fields.iter().filter(|field| !hidden.contains(field));
     if !creating {
@@ -194,11 +166,7 @@ fn value(value: &Value) -> String {
 
 fn step_line(step: &Step, paint: Paint) -> String {
     let needs: Vec<String> = step.needs.iter().map(|need| (need + 1).to_string()).collect();
-    let after = if needs.is_empty() {
-        String::new()
-    } else {
-        format!(", after {}", needs.join(" "))
-    };
+    let after = if needs.is_empty() { String::new() } else { format!(", after {}", needs.join(" ")) };
     let line = format!("{}. {} ({}{after})", step.id + 1, step.call.operation(), step.reason);
     format!("{}{}", " ".repeat(FIELD_INDENT), paint.dim(&printable(&line)))
 }

@@ -10,11 +10,7 @@ use shardform::steps::steps;
 
 use super::*;
 
-const HEADING: Heading = Heading {
-    stack: "day19",
-    region: "us-east-1",
-    account: Some("000000000000"),
-};
+const HEADING: Heading = Heading { stack: "day19", region: "us-east-1", account: Some("000000000000") };
 
 pub(crate) fn change(address: Address, action: Action, name: &str, fields: Vec<Field>) -> Change {
     let wait = Wait::ReplicationGroupSettled { id: name.to_owned() };
@@ -33,20 +29,11 @@ pub(crate) fn change(address: Address, action: Action, name: &str, fields: Vec<F
 }
 
 pub(crate) fn field(path: &str, before: Value, after: Value) -> Field {
-    Field {
-        path: path.to_owned(),
-        before,
-        after,
-    }
+    Field { path: path.to_owned(), before, after }
 }
 
 pub(crate) fn picture(changes: ChangeSet) -> Picture {
-    Picture {
-        account: HEADING.account.map(str::to_owned),
-        live: Live::default(),
-        steps: steps(&changes),
-        changes,
-    }
+    Picture { account: HEADING.account.map(str::to_owned), live: Live::default(), steps: steps(&changes), changes }
 }
 
 fn shows(set: ChangeSet, verbose: bool, paint: Paint, expected: Expect) {
@@ -59,13 +46,7 @@ fn paint(color: bool, width: usize) -> Paint {
 }
 
 fn creation() -> ChangeSet {
-    let shard = |id: u32| {
-        field(
-            &format!("node_groups.{id:04}"),
-            Value::Null,
-            json!("us-east-1a us-east-1b"),
-        )
-    };
+    let shard = |id: u32| field(&format!("node_groups.{id:04}"), Value::Null, json!("us-east-1a us-east-1b"));
     let mut fields = vec![
         field("engine", Value::Null, json!("redis")),
         field("engine_version", Value::Null, json!("7.1")),
@@ -73,10 +54,8 @@ fn creation() -> ChangeSet {
         field("subnets", Value::Null, json!(["subnet-1", "subnet-2"])),
     ];
     fields.extend((1..=7).map(shard));
-    let key = vec![
-        field("name", Value::Null, json!("day19-client")),
-        field("public_key", Value::Null, json!("(generated)")),
-    ];
+    let key =
+        vec![field("name", Value::Null, json!("day19-client")), field("public_key", Value::Null, json!("(generated)"))];
     ChangeSet {
         changes: vec![
             change(Address::KeyPair, Action::Create, "day19-client", key),
@@ -128,11 +107,7 @@ fn all_kinds_of_changes_have_their_sign() {
                 Action::Update,
                 "day19-cluster",
                 vec![
-                    field(
-                        "ingress",
-                        json!([]),
-                        json!(["tcp 6379 from sg-1", "tcp 6379 from 10.0.0.0/8"]),
-                    ),
+                    field("ingress", json!([]), json!(["tcp 6379 from sg-1", "tcp 6379 from 10.0.0.0/8"])),
                     field("tags.owner", Value::Null, json!("ann\u{1b}[31m")),
                 ],
             ),

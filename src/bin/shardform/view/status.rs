@@ -82,11 +82,7 @@ impl StatusDocument {
 
     /// For people.
     pub fn text(&self, paint: Paint) -> String {
-        let heading = Heading {
-            stack: &self.stack,
-            region: &self.region,
-            account: self.account.as_deref(),
-        };
+        let heading = Heading { stack: &self.stack, region: &self.region, account: self.account.as_deref() };
         let mut lines = vec![heading.text(paint), String::new()];
         let widest = |text: fn(&Row) -> &str| self.resources.iter().map(|row| text(row).chars().count()).max();
         let id_width = widest(Row::shown_id).unwrap_or_default();
@@ -99,10 +95,7 @@ impl StatusDocument {
             lines.extend(node_group_lines(&self.node_groups, paint));
         }
         let mut tail: Vec<String> = self.endpoint.iter().map(|at| format!("  endpoint  {at}")).collect();
-        let pending = self
-            .pending
-            .iter()
-            .map(|change| format!("  pending   {} (until the window)", printable(change)));
+        let pending = self.pending.iter().map(|change| format!("  pending   {} (until the window)", printable(change)));
         tail.extend(pending);
         if !tail.is_empty() {
             lines.push(String::new());
@@ -166,14 +159,7 @@ fn absent(address: Address, names: &Names) -> Row {
         Address::SubnetGroup => names.subnet_group(),
         Address::ParameterGroup | Address::ReplicationGroup => names.replication_group(),
     };
-    Row {
-        address,
-        name,
-        id: None,
-        status: ABSENT.to_owned(),
-        ownership: None,
-        details: Vec::new(),
-    }
+    Row { address, name, id: None, status: ABSENT.to_owned(), ownership: None, details: Vec::new() }
 }
 
 fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
@@ -192,19 +178,12 @@ fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
     match address {
         Address::KeyPair => {
             let key = live.key_pair.iter();
-            key.map(|key| there(names.key_pair(), Some(key.id.clone()), key.ownership, Vec::new()))
-                .collect()
+            key.map(|key| there(names.key_pair(), Some(key.id.clone()), key.ownership, Vec::new())).collect()
         }
-        Address::ClientGroup => live
-            .client_group
-            .iter()
-            .map(|group| group_rows(group, names.client_group()))
-            .collect(),
-        Address::ClusterGroup => live
-            .cluster_group
-            .iter()
-            .map(|group| group_rows(group, names.cluster_group()))
-            .collect(),
+        Address::ClientGroup => live.client_group.iter().map(|group| group_rows(group, names.client_group())).collect(),
+        Address::ClusterGroup => {
+            live.cluster_group.iter().map(|group| group_rows(group, names.cluster_group())).collect()
+        }
         Address::Instance => {
             let hosts = live.instances.iter().map(|host| Row {
                 address,
@@ -212,9 +191,7 @@ fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
                 id: Some(host.id.clone()),
                 status: host.state.clone(),
                 ownership: Some(Ownership::Ours),
-                details: std::iter::once(host.instance_type.clone())
-                    .chain(host.public_address.clone())
-                    .collect(),
+                details: std::iter::once(host.instance_type.clone()).chain(host.public_address.clone()).collect(),
             });
             hosts.collect()
         }
@@ -227,9 +204,7 @@ fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
         }
         Address::ParameterGroup => {
             let groups = live.parameter_groups.iter();
-            groups
-                .map(|group| there(group.name.clone(), None, group.ownership, vec![group.family.clone()]))
-                .collect()
+            groups.map(|group| there(group.name.clone(), None, group.ownership, vec![group.family.clone()])).collect()
         }
         Address::ReplicationGroup => {
             let groups = live.replication_group.iter().map(|group| Row {
@@ -247,16 +222,9 @@ fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
 
 /// `redis 7.1.0, cache.t2.micro, 3 shards, 9 nodes`
 fn cluster_details(group: &LiveReplicationGroup) -> Vec<String> {
-    let versions: BTreeSet<&str> = group
-        .members
-        .iter()
-        .filter_map(|member| member.engine_version.as_deref())
-        .collect();
+    let versions: BTreeSet<&str> = group.members.iter().filter_map(|member| member.engine_version.as_deref()).collect();
     let versions: Vec<&str> = versions.into_iter().collect();
-    let engine = group
-        .engine
-        .as_deref()
-        .map(|engine| format!("{engine} {}", versions.join("/")));
+    let engine = group.engine.as_deref().map(|engine| format!("{engine} {}", versions.join("/")));
     let engine = engine.map(|text| text.trim_end().to_owned());
     let mut details: Vec<String> = engine.into_iter().chain(group.node_type.clone()).collect();
     details.push(count(group.node_groups.len(), "shard"));
@@ -272,9 +240,7 @@ fn node_groups(group: &LiveReplicationGroup) -> Vec<NodeGroup> {
                 id: id.clone(),
                 zone: zone.clone(),
                 status: told.map(|member| member.status.clone()),
-                endpoint: told
-                    .and_then(|member| member.endpoint.as_ref())
-                    .map(ToString::to_string),
+                endpoint: told.and_then(|member| member.endpoint.as_ref()).map(ToString::to_string),
             }
         });
         NodeGroup {
@@ -295,19 +261,11 @@ fn node_group_lines(groups: &[NodeGroup], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for group in groups {
         let status = colored_status(&padded(&printable(&group.status), status_width), paint);
-        let head = format!(
-            "  {}  {status}  {}  ",
-            group.id,
-            padded(&printable(&slots(group)), slots_width)
-        );
+        let head = format!("  {}  {status}  {}  ", group.id, padded(&printable(&slots(group)), slots_width));
         let indent = " ".repeat(2 + group.id.len() + 2 + status_width + 2 + slots_width + 2);
         let members: Vec<String> = group.members.iter().map(member_text).collect();
         let width: usize = members.iter().map(|member| member.chars().count() + 3).sum();
-        let separator = if indent.len() + width <= paint.width {
-            "   ".to_owned()
-        } else {
-            format!("\n{indent}")
-        };
+        let separator = if indent.len() + width <= paint.width { "   ".to_owned() } else { format!("\n{indent}") };
         lines.push(format!("{head}{}", members.join(&separator)).trim_end().to_owned());
     }
     lines

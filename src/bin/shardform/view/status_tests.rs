@@ -9,11 +9,7 @@ use shardform::spec::{ClientSpec, ClusterSpec, NetworkSpec};
 
 use super::*;
 
-const HEADING: Heading = Heading {
-    stack: "day19",
-    region: "us-east-1",
-    account: None,
-};
+const HEADING: Heading = Heading { stack: "day19", region: "us-east-1", account: None };
 
 fn spec() -> Spec {
     Spec {
@@ -56,16 +52,10 @@ fn group() -> LiveReplicationGroup {
         node_type: Some("cache.t2.micro".to_owned()),
         cluster_enabled: Some(true),
         multi_az: Some(true),
-        endpoint: Some(Endpoint {
-            address: "127.0.0.1".to_owned(),
-            port: 6379,
-        }),
+        endpoint: Some(Endpoint { address: "127.0.0.1".to_owned(), port: 6379 }),
         node_groups: vec![shard("0001", Some("0-8191")), shard("0002", None)],
         member_ids: (0..4).map(|number| number.to_string()).collect(),
-        members: vec![
-            member("day19-0001-001", "available"),
-            member("day19-0001-002", "creating"),
-        ],
+        members: vec![member("day19-0001-001", "available"), member("day19-0001-002", "creating")],
         snapshot_retention_days: None,
         snapshot_window: None,
         auth_token_enabled: None,

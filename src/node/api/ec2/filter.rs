@@ -20,10 +20,7 @@ pub(super) fn keep<Item>(
         for item in kept {
             let values = tag_values(name, tags(&item)).or_else(|| field(&item, name));
             let values = values.ok_or_else(|| ApiError::value(format!("The filter '{name}' is invalid")))?;
-            if patterns
-                .iter()
-                .any(|pattern| values.iter().any(|value| matches(pattern, value)))
-            {
+            if patterns.iter().any(|pattern| values.iter().any(|value| matches(pattern, value))) {
                 fitting.push(item);
             }
         }
@@ -39,12 +36,7 @@ fn tag_values(name: &str, tags: Option<&Tags>) -> Option<Vec<String>> {
         "tag-value" => Some(all().map(|(_, value)| value.clone()).collect()),
         _ => {
             let key = name.strip_prefix("tag:")?;
-            Some(
-                all()
-                    .filter(|(own, _)| *own == key)
-                    .map(|(_, value)| value.clone())
-                    .collect(),
-            )
+            Some(all().filter(|(own, _)| *own == key).map(|(_, value)| value.clone()).collect())
         }
     }
 }
@@ -91,14 +83,8 @@ mod tests {
 
     #[test]
     fn patterns_have_two_wildcards() {
-        for (pattern, text) in [
-            ("a*c", "abbc"),
-            ("*", ""),
-            ("a?c", "abc"),
-            ("*.b", "a.b.b"),
-            ("a\\*", "a*"),
-            ("", ""),
-        ] {
+        for (pattern, text) in [("a*c", "abbc"), ("*", ""), ("a?c", "abc"), ("*.b", "a.b.b"), ("a\\*", "a*"), ("", "")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("a*c", "abb"), ("a?c", "ac"), ("a\\*", "ab"), ("", "a"), ("a", "")] {
@@ -111,25 +97,11 @@ mod tests {
         let items = || vec![1, 2, 3];
         let run = |form: &str| {
             let parameters = Parameters::decode(form.as_bytes()).unwrap();
-            keep(
-                &parameters,
-                items(),
-                |_| None,
-                |item, name| (name == "n").then(|| vec![item.to_string()]),
-            )
+            keep(&parameters, items(), |_| None, |item, name| (name == "n").then(|| vec![item.to_string()]))
         };
-        assert_eq!(
-            run("Filter.1.Name=n&Filter.1.Value.1=1&Filter.1.Value.2=3"),
-            Ok(vec![1, 3])
-        );
-        assert_eq!(
-            run("Filter.1.Name=n&Filter.1.Value.1=1&Filter.2.Name=n&Filter.2.Value.1=2"),
-            Ok(vec![])
-        );
+        assert_eq!(run("Filter.1.Name=n&Filter.1.Value.1=1&Filter.1.Value.2=3"), Ok(vec![1, 3]));
+        assert_eq!(run("Filter.1.Name=n&Filter.1.Value.1=1&Filter.2.Name=n&Filter.2.Value.1=2"), Ok(vec![]));
         assert_eq!(run("Filter.1.Name=tag:a&Filter.1.Value.1=*"), Ok(vec![]));
-        assert_eq!(
-            run("Filter.1.Name=x&Filter.1.Value.1=1").unwrap_err().message,
-            "The filter 'x' is invalid"
-        );
+        assert_eq!(run("Filter.1.Name=x&Filter.1.Value.1=1").unwrap_err().message, "The filter 'x' is invalid");
     }
 }

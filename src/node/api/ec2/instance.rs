@@ -27,10 +27,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<(), ApiError> {
 
 fn run_input(parameters: &Parameters) -> Result<RunInstances, ApiError> {
     if parameters.has("LaunchTemplate") {
-        return Err(ApiError::new(
-            "UnsupportedOperation",
-            "This local cloud has no launch templates.",
-        ));
+        return Err(ApiError::new("UnsupportedOperation", "This local cloud has no launch templates."));
     }
     let interfaces = parameters.list("NetworkInterface");
     let interface = interfaces.first().copied();
@@ -47,9 +44,7 @@ fn run_input(parameters: &Parameters) -> Result<RunInstances, ApiError> {
         ));
     }
     let place = interface.unwrap_or(parameters);
-    let public_address = interface
-        .map(|interface| interface.boolean("AssociatePublicIpAddress"))
-        .transpose()?;
+    let public_address = interface.map(|interface| interface.boolean("AssociatePublicIpAddress")).transpose()?;
     let devices = parameters.list("BlockDeviceMapping");
     let disk = devices.first().map(|device| device.structure("Ebs"));
     let count = |name: &str| parameters.integer(name)?.ok_or_else(|| ApiError::missing(name));
@@ -66,10 +61,7 @@ fn run_input(parameters: &Parameters) -> Result<RunInstances, ApiError> {
         user_data: parameters.string("UserData"),
         metadata: metadata_change(parameters.structure("MetadataOptions"))?,
         public_address: public_address.flatten(),
-        delete_volume: disk
-            .map(|disk| disk.boolean("DeleteOnTermination"))
-            .transpose()?
-            .flatten(),
+        delete_volume: disk.map(|disk| disk.boolean("DeleteOnTermination")).transpose()?.flatten(),
         device_name: devices.first().and_then(|device| device.string("DeviceName")),
         termination_protected: parameters.boolean("DisableApiTermination")?.unwrap_or(false),
         profile: profile.string("Arn").or_else(|| profile.string("Name")),
@@ -98,28 +90,16 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let is_asked = |instance: &&Instance| ids.is_empty() || ids.contains(&instance.id);
     let asked: Vec<Instance> = call.region.instances.values().filter(is_asked).cloned().collect();
     let region = call.region.name.clone();
-    let shown = keep(
-        call.parameters,
-        asked,
-        |instance| Some(&instance.tags),
-        |instance, name| field(&region, instance, name),
-    )?;
+    let shown =
+        keep(call.parameters, asked, |instance| Some(&instance.tags), |instance, name| field(&region, instance, name))?;
     let mut shown = page(call, shown)?;
     shown.sort_by(|one, other| {
-        let key = |instance: &Instance| {
-            (
-                instance.launch_ms,
-                instance.reservation_id.clone(),
-                instance.launch_index,
-            )
-        };
+        let key = |instance: &Instance| (instance.launch_ms, instance.reservation_id.clone(), instance.launch_index);
         key(one).cmp(&key(other))
     });
     let region = &*call.region;
     let reservations = shown.chunk_by(|one, other| one.reservation_id == other.reservation_id);
-    call.xml.list("reservationSet", "item", reservations, |xml, instances| {
-        write_reservation(xml, region, instances)
-    });
+    call.xml.list("reservationSet", "item", reservations, |xml, instances| write_reservation(xml, region, instances));
     Ok(())
 }
 
@@ -154,12 +134,11 @@ pub(super) fn terminate(call: &mut Call<'_>) -> Result<(), ApiError> {
         return Err(ApiError::missing("InstanceId"));
     }
     let changes = call.region.terminate_instances(&call.context, &ids)?;
-    call.xml
-        .list("instancesSet", "item", changes, |xml, (id, before, after)| {
-            xml.leaf("instanceId", id);
-            write_state(xml, "currentState", after);
-            write_state(xml, "previousState", before);
-        });
+    call.xml.list("instancesSet", "item", changes, |xml, (id, before, after)| {
+        xml.leaf("instanceId", id);
+        write_state(xml, "currentState", after);
+        write_state(xml, "previousState", before);
+    });
     Ok(())
 }
 
@@ -175,8 +154,7 @@ pub(super) fn modify_metadata(call: &mut Call<'_>) -> Result<(), ApiError> {
     let id = call.parameters.required("InstanceId")?;
     let options = call.region.modify_metadata(id, &metadata_change(call.parameters)?)?;
     call.xml.leaf("instanceId", id);
-    call.xml
-        .group("instanceMetadataOptions", |xml| write_metadata(xml, &options));
+    call.xml.group("instanceMetadataOptions", |xml| write_metadata(xml, &options));
     Ok(())
 }
 
@@ -227,9 +205,7 @@ fn write_reservation(xml: &mut Xml, region: &Region, instances: &[Instance]) {
     xml.optional("reservationId", reservation);
     xml.leaf("ownerId", ACCOUNT_ID);
     xml.group("groupSet", |_| {});
-    xml.list("instancesSet", "item", instances, |xml, instance| {
-        write(xml, region, instance)
-    });
+    xml.list("instancesSet", "item", instances, |xml, instance| write(xml, region, instance));
 }
 
 fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
@@ -267,9 +243,7 @@ fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
     if let Some(profile) = &instance.profile {
         let is_arn = profile.starts_with("arn:");
         let made = format!("arn:aws:iam::{ACCOUNT_ID}:instance-profile/{profile}");
-        xml.group("iamInstanceProfile", |xml| {
-            xml.leaf("arn", if is_arn { profile } else { &made })
-        });
+        xml.group("iamInstanceProfile", |xml| xml.leaf("arn", if is_arn { profile } else { &made }));
     }
     xml.group("metadataOptions", |xml| write_metadata(xml, &instance.metadata));
     write_tags(xml, &instance.tags);
@@ -288,9 +262,7 @@ fn write(xml: &mut Xml, region: &Region, instance: &Instance) {
 fn write_network(xml: &mut Xml, region: &Region, instance: &Instance) {
     let interface = &instance.interface;
     let public_ip = instance.public_ip();
-    let public_name = public_ip
-        .as_ref()
-        .map(|ip| format!("ec2-{}.compute-1.amazonaws.com", ip.replace('.', "-")));
+    let public_name = public_ip.as_ref().map(|ip| format!("ec2-{}.compute-1.amazonaws.com", ip.replace('.', "-")));
     xml.leaf("subnetId", &interface.subnet_id);
     xml.leaf("vpcId", &interface.vpc_id);
     xml.leaf("privateIpAddress", &interface.private_ip);
@@ -347,10 +319,7 @@ pub(super) fn describe_images(call: &mut Call<'_>) -> Result<(), ApiError> {
     let (ids, owners) = (call.parameters.strings("ImageId"), call.parameters.strings("Owner"));
     let all = call.region.images();
     if let Some(id) = ids.iter().find(|id| !all.iter().any(|image| image.id == **id)) {
-        return Err(ApiError::new(
-            "InvalidAMIID.NotFound",
-            format!("The image id '[{id}]' does not exist"),
-        ));
+        return Err(ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")));
     }
     let is_owner_asked = owners.is_empty() || owners.iter().any(|owner| owner == "amazon" || owner == AMAZON);
     let is_asked = |image: &Image| is_owner_asked && (ids.is_empty() || ids.contains(&image.id));
@@ -373,8 +342,7 @@ pub(super) fn describe_images(call: &mut Call<'_>) -> Result<(), ApiError> {
     };
     let shown = keep(call.parameters, asked, |_| None, field)?;
     let shown = page(call, shown)?;
-    call.xml
-        .list("imagesSet", "item", shown, |xml, image| write_image(xml, &image));
+    call.xml.list("imagesSet", "item", shown, |xml, image| write_image(xml, &image));
     Ok(())
 }
 

@@ -8,10 +8,7 @@ use crate::node::control::key_pair::{KeyPair, not_found};
 use crate::node::control::time::iso8601;
 
 pub(super) fn import(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let (name, material) = (
-        call.parameters.required("KeyName")?,
-        call.parameters.required("PublicKeyMaterial")?,
-    );
+    let (name, material) = (call.parameters.required("KeyName")?, call.parameters.required("PublicKeyMaterial")?);
     let tags = tag_specification(call.parameters, "key-pair");
     let pair = call.region.import_key_pair(&mut call.context, name, material, &tags)?;
     call.xml.leaf("keyName", &pair.name);

@@ -42,16 +42,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 fn create_tags(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let (ids, new) = (
-        call.parameters.strings("ResourceId"),
-        tags(&call.parameters.list("Tag")),
-    );
+    let (ids, new) = (call.parameters.strings("ResourceId"), tags(&call.parameters.list("Tag")));
     if ids.is_empty() || new.is_empty() {
-        return Err(ApiError::missing(if ids.is_empty() {
-            "resourceIdSet"
-        } else {
-            "tagSet"
-        }));
+        return Err(ApiError::missing(if ids.is_empty() { "resourceIdSet" } else { "tagSet" }));
     }
     call.region.create_tags(&ids, &new)?;
     succeed(call);
@@ -106,9 +99,7 @@ fn page<Item>(call: &mut Call<'_>, items: Vec<Item>) -> Result<Vec<Item>, ApiErr
     };
     let start = match call.parameters.text("NextToken").filter(|token| !token.is_empty()) {
         None => 0,
-        Some(token) => token
-            .parse()
-            .map_err(|_| ApiError::value("Unable to parse pagination token"))?,
+        Some(token) => token.parse().map_err(|_| ApiError::value("Unable to parse pagination token"))?,
     };
     let total = items.len();
     let page: Vec<Item> = items.into_iter().skip(start).take(most).collect();

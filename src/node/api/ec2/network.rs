@@ -48,15 +48,9 @@ pub(super) fn describe_vpcs(call: &mut Call<'_>) -> Result<(), ApiError> {
     let ids = call.parameters.strings("VpcId");
     let all = call.region.network.vpcs.clone();
     if let Some(id) = ids.iter().find(|id| !all.iter().any(|vpc| vpc.id == **id)) {
-        return Err(ApiError::new(
-            "InvalidVpcID.NotFound",
-            format!("The vpc ID '{id}' does not exist"),
-        ));
+        return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")));
     }
-    let asked = all
-        .into_iter()
-        .filter(|vpc| ids.is_empty() || ids.contains(&vpc.id))
-        .collect();
+    let asked = all.into_iter().filter(|vpc| ids.is_empty() || ids.contains(&vpc.id)).collect();
     let field = |vpc: &Vpc, name: &str| match name {
         "vpc-id" => one(&vpc.id),
         "cidr" | "cidr-block" | "cidr-block-association.cidr-block" => one(&vpc.cidr),
@@ -91,10 +85,7 @@ pub(super) fn describe_subnets(call: &mut Call<'_>) -> Result<(), ApiError> {
         call.region.network.subnet(id)?;
     }
     let all = call.region.network.subnets.clone();
-    let asked = all
-        .into_iter()
-        .filter(|subnet| ids.is_empty() || ids.contains(&subnet.id))
-        .collect();
+    let asked = all.into_iter().filter(|subnet| ids.is_empty() || ids.contains(&subnet.id)).collect();
     let field = |subnet: &Subnet, name: &str| match name {
         "subnet-id" => one(&subnet.id),
         "vpc-id" => one(&subnet.vpc_id),
@@ -112,20 +103,13 @@ pub(super) fn describe_subnets(call: &mut Call<'_>) -> Result<(), ApiError> {
     let region = &*call.region;
     call.xml.list("subnetSet", "item", shown, |xml, subnet| {
         xml.leaf("subnetId", &subnet.id);
-        xml.leaf(
-            "subnetArn",
-            format!("arn:aws:ec2:{}:{ACCOUNT_ID}:subnet/{}", region.name, subnet.id),
-        );
+        xml.leaf("subnetArn", format!("arn:aws:ec2:{}:{ACCOUNT_ID}:subnet/{}", region.name, subnet.id));
         xml.leaf("state", "available");
         xml.leaf("ownerId", ACCOUNT_ID);
         xml.leaf("vpcId", &subnet.vpc_id);
         xml.leaf("cidrBlock", &subnet.cidr);
         xml.group("ipv6CidrBlockAssociationSet", |_| {});
-        let held = region
-            .interfaces()
-            .iter()
-            .filter(|held| held.interface.subnet_id == subnet.id)
-            .count();
+        let held = region.interfaces().iter().filter(|held| held.interface.subnet_id == subnet.id).count();
         xml.leaf("availableIpAddressCount", 4091_usize.saturating_sub(held));
         xml.leaf("availabilityZone", &subnet.zone);
         xml.leaf("availabilityZoneId", zone_id(&subnet.zone));
@@ -144,10 +128,7 @@ fn asked_prefix_lists(call: &mut Call<'_>) -> Result<Vec<PrefixList>, ApiError> 
         let message = format!("The prefix list ID '{id}' does not exist");
         return Err(ApiError::new("InvalidPrefixListID.NotFound", message));
     }
-    let asked = all
-        .into_iter()
-        .filter(|list| ids.is_empty() || ids.contains(&list.id))
-        .collect();
+    let asked = all.into_iter().filter(|list| ids.is_empty() || ids.contains(&list.id)).collect();
     let field = |list: &PrefixList, name: &str| match name {
         "prefix-list-id" => one(&list.id),
         "prefix-list-name" => one(&list.name),
@@ -164,10 +145,7 @@ pub(super) fn describe_managed_prefix_lists(call: &mut Call<'_>) -> Result<(), A
     call.xml.list("prefixListSet", "item", shown, |xml, list| {
         xml.leaf("prefixListId", &list.id);
         xml.leaf("addressFamily", if list.is_ipv6 { "IPv6" } else { "IPv4" });
-        xml.leaf(
-            "prefixListArn",
-            format!("arn:aws:ec2:{region}:aws:prefix-list/{}", list.id),
-        );
+        xml.leaf("prefixListArn", format!("arn:aws:ec2:{region}:aws:prefix-list/{}", list.id));
         xml.leaf("prefixListName", &list.name);
         xml.leaf("ownerId", "AWS");
         xml.group("tagSet", |_| {});
@@ -194,19 +172,9 @@ pub(super) fn describe_interfaces(call: &mut Call<'_>) -> Result<(), ApiError> {
         let message = format!("The networkInterface ID '{id}' does not exist");
         return Err(ApiError::new("InvalidNetworkInterfaceID.NotFound", message));
     }
-    let asked = all
-        .into_iter()
-        .filter(|held| ids.is_empty() || ids.contains(&held.interface.id))
-        .collect();
-    let shown = keep(
-        call.parameters,
-        asked,
-        |_| None,
-        |held, name| interface_field(region, held, name),
-    )?;
-    inside.list("networkInterfaceSet", "item", shown, |xml, held| {
-        write_interface(xml, region, &held)
-    });
+    let asked = all.into_iter().filter(|held| ids.is_empty() || ids.contains(&held.interface.id)).collect();
+    let shown = keep(call.parameters, asked, |_| None, |held, name| interface_field(region, held, name))?;
+    inside.list("networkInterfaceSet", "item", shown, |xml, held| write_interface(xml, region, &held));
     call.xml.append(inside);
     Ok(())
 }
@@ -240,14 +208,7 @@ fn write_interface(xml: &mut Xml, region: &Region, held: &HeldInterface<'_>) {
     xml.leaf("availabilityZone", &interface.zone);
     xml.leaf("description", &held.description);
     xml.leaf("ownerId", ACCOUNT_ID);
-    xml.leaf(
-        "requesterId",
-        if held.instance_id.is_some() {
-            ACCOUNT_ID
-        } else {
-            "amazon-elasticache"
-        },
-    );
+    xml.leaf("requesterId", if held.instance_id.is_some() { ACCOUNT_ID } else { "amazon-elasticache" });
     xml.leaf("requesterManaged", held.instance_id.is_none());
     xml.leaf("status", "in-use");
     xml.leaf("interfaceType", "interface");
@@ -258,14 +219,7 @@ fn write_interface(xml: &mut Xml, region: &Region, held: &HeldInterface<'_>) {
     xml.group("attachment", |xml| {
         xml.leaf("attachmentId", &interface.attachment_id);
         xml.optional("instanceId", held.instance_id);
-        xml.leaf(
-            "instanceOwnerId",
-            if held.instance_id.is_some() {
-                ACCOUNT_ID
-            } else {
-                "amazon-elasticache"
-            },
-        );
+        xml.leaf("instanceOwnerId", if held.instance_id.is_some() { ACCOUNT_ID } else { "amazon-elasticache" });
         xml.leaf("deviceIndex", u8::from(held.instance_id.is_none()));
         xml.leaf("status", "attached");
         xml.leaf("attachTime", iso8601(held.attached_ms));

@@ -75,27 +75,13 @@ fn field(group: &SecurityGroup, name: &str) -> Option<Vec<String>> {
         rules.iter().filter_map(peer).collect()
     };
     if let Some(rest) = name.strip_prefix("egress.") {
-        return rest
-            .strip_prefix("ip-permission.")
-            .map(|kind| peers(&group.egress, kind));
+        return rest.strip_prefix("ip-permission.").map(|kind| peers(&group.egress, kind));
     }
     if let Some(kind) = name.strip_prefix("ip-permission.") {
         return match kind {
             "protocol" => Some(group.ingress.iter().map(|rule| rule.protocol.clone()).collect()),
-            "from-port" => Some(
-                group
-                    .ingress
-                    .iter()
-                    .filter_map(|rule| Some(rule.from_port?.to_string()))
-                    .collect(),
-            ),
-            "to-port" => Some(
-                group
-                    .ingress
-                    .iter()
-                    .filter_map(|rule| Some(rule.to_port?.to_string()))
-                    .collect(),
-            ),
+            "from-port" => Some(group.ingress.iter().filter_map(|rule| Some(rule.from_port?.to_string())).collect()),
+            "to-port" => Some(group.ingress.iter().filter_map(|rule| Some(rule.to_port?.to_string())).collect()),
             _ => Some(peers(&group.ingress, kind)),
         };
     }
@@ -144,10 +130,7 @@ fn authorize(call: &mut Call<'_>, direction: Direction) -> Result<(), ApiError> 
             });
         }
         xml.group("tagSet", |_| {});
-        let arn = format!(
-            "arn:aws:ec2:{}:{ACCOUNT_ID}:security-group-rule/{}",
-            region.name, rule.id
-        );
+        let arn = format!("arn:aws:ec2:{}:{ACCOUNT_ID}:security-group-rule/{}", region.name, rule.id);
         xml.leaf("securityGroupRuleArn", arn);
     });
     Ok(())
@@ -163,19 +146,17 @@ fn revoke(call: &mut Call<'_>, direction: Direction) -> Result<(), ApiError> {
     };
     succeed(call);
     call.xml.group("unknownIpPermissionSet", |_| {});
-    call.xml
-        .list("revokedSecurityGroupRuleSet", "item", &gone, |xml, rule| {
-            write_rule(xml, &id, direction, rule);
-            if let RulePeer::SecurityGroup(other) = &rule.peer {
-                xml.leaf("referencedGroupId", other);
-            }
-        });
+    call.xml.list("revokedSecurityGroupRuleSet", "item", &gone, |xml, rule| {
+        write_rule(xml, &id, direction, rule);
+        if let RulePeer::SecurityGroup(other) = &rule.peer {
+            xml.leaf("referencedGroupId", other);
+        }
+    });
     Ok(())
 }
 
 fn named_group(call: &Call<'_>) -> Result<String, ApiError> {
-    call.region
-        .security_group_id(call.parameters.text("GroupId"), call.parameters.text("GroupName"))
+    call.region.security_group_id(call.parameters.text("GroupId"), call.parameters.text("GroupName"))
 }
 
 /// Rules of `IpPermissions`, or of the older form that writes one rule straight into the call.
@@ -188,10 +169,7 @@ fn rules(call: &Call<'_>) -> Result<Vec<Rule>, ApiError> {
     if parameters.has("IpProtocol") || parameters.has("CidrIp") {
         let template = template(parameters)?;
         let cidr = parameters.required("CidrIp")?.to_owned();
-        rules.push(Rule {
-            peer: RulePeer::Ipv4(cidr),
-            ..template
-        });
+        rules.push(Rule { peer: RulePeer::Ipv4(cidr), ..template });
     }
     Ok(rules)
 }
@@ -225,11 +203,7 @@ fn read_permission(region: &Region, permission: &Parameters, rules: &mut Vec<Rul
     let template = template(permission)?;
     let before = rules.len();
     let mut push = |peer: RulePeer, element: &Parameters| {
-        rules.push(Rule {
-            peer,
-            description: element.string("Description"),
-            ..template.clone()
-        });
+        rules.push(Rule { peer, description: element.string("Description"), ..template.clone() });
     };
     for element in permission.list("IpRanges") {
         push(RulePeer::Ipv4(element.required("CidrIp")?.to_owned()), element);
@@ -238,10 +212,7 @@ fn read_permission(region: &Region, permission: &Parameters, rules: &mut Vec<Rul
         push(RulePeer::Ipv6(element.required("CidrIpv6")?.to_owned()), element);
     }
     for element in permission.list("PrefixListIds") {
-        push(
-            RulePeer::PrefixList(element.required("PrefixListId")?.to_owned()),
-            element,
-        );
+        push(RulePeer::PrefixList(element.required("PrefixListId")?.to_owned()), element);
     }
     for element in permission.list("Groups") {
         let id = match element.text("GroupId") {
@@ -294,9 +265,7 @@ fn write_permissions(xml: &mut Xml, name: &str, region: &Region, rules: &[Rule])
 
 fn write_peers(xml: &mut Xml, region: &Region, rules: &[&Rule]) {
     let mut list = |name: &str, pick: &dyn Fn(&RulePeer) -> Option<(&'static str, String)>| {
-        let picked = rules
-            .iter()
-            .filter_map(|rule| Some((pick(&rule.peer)?, &rule.description)));
+        let picked = rules.iter().filter_map(|rule| Some((pick(&rule.peer)?, &rule.description)));
         xml.list(name, "item", picked, |xml, ((element, value), description)| {
             if element == "groupId" {
                 xml.leaf("userId", ACCOUNT_ID);

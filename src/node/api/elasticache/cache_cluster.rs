@@ -11,27 +11,19 @@ use crate::node::control::time::iso8601;
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let shows_nodes = call.parameters.boolean("ShowCacheNodeInfo")?.unwrap_or(false);
-    let only_single = call
-        .parameters
-        .boolean("ShowCacheClustersNotInReplicationGroups")?
-        .unwrap_or(false);
+    let only_single = call.parameters.boolean("ShowCacheClustersNotInReplicationGroups")?.unwrap_or(false);
     let id = call.parameters.text("CacheClusterId").map(str::to_ascii_lowercase);
     if let Some(id) = &id {
         call.region.group_of_member(id)?;
     }
     // Here every cluster is in a replication group.
-    let mut clusters = if only_single {
-        Vec::new()
-    } else {
-        members(call.region, id.as_deref())
-    };
+    let mut clusters = if only_single { Vec::new() } else { members(call.region, id.as_deref()) };
     clusters.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
     let shown = page(call, &clusters)?;
     let region = &*call.region;
-    call.xml
-        .list("CacheClusters", "CacheCluster", shown, |xml, (group, member)| {
-            write(xml, region, group, member, shows_nodes);
-        });
+    call.xml.list("CacheClusters", "CacheCluster", shown, |xml, (group, member)| {
+        write(xml, region, group, member, shows_nodes);
+    });
     Ok(())
 }
 
@@ -48,10 +40,7 @@ fn write(xml: &mut Xml, region: &Region, group: &ReplicationGroup, member: &Memb
     xml.leaf("CacheClusterId", &member.id);
     xml.leaf(
         "ClientDownloadLandingPage",
-        format!(
-            "https://console.aws.amazon.com/elasticache/home?region={}#client-download:",
-            region.name
-        ),
+        format!("https://console.aws.amazon.com/elasticache/home?region={}#client-download:", region.name),
     );
     xml.leaf("CacheNodeType", &settings.node_type);
     xml.leaf("Engine", engine_name(group.engine));
@@ -79,9 +68,7 @@ fn write(xml: &mut Xml, region: &Region, group: &ReplicationGroup, member: &Memb
     });
     xml.leaf("CacheSubnetGroupName", &group.subnet_group);
     if shows_nodes {
-        xml.list("CacheNodes", "CacheNode", [member], |xml, member| {
-            write_node(xml, group, member)
-        });
+        xml.list("CacheNodes", "CacheNode", [member], |xml, member| write_node(xml, group, member));
     }
     xml.leaf("AutoMinorVersionUpgrade", settings.auto_minor_version_upgrade);
     xml.list("SecurityGroups", "member", &group.security_groups, |xml, id| {
@@ -102,11 +89,7 @@ fn write(xml: &mut Xml, region: &Region, group: &ReplicationGroup, member: &Memb
 }
 
 fn apply_status(group: &ReplicationGroup) -> &'static str {
-    if group.reached >= group.generation {
-        "in-sync"
-    } else {
-        "applying"
-    }
+    if group.reached >= group.generation { "in-sync" } else { "applying" }
 }
 
 fn write_node(xml: &mut Xml, group: &ReplicationGroup, member: &Member) {

@@ -18,17 +18,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     writes("CreateReplicationGroup", replication_group::create),
     reads("DescribeReplicationGroups", replication_group::describe),
     writes("ModifyReplicationGroup", replication_group::modify),
-    writes(
-        "ModifyReplicationGroupShardConfiguration",
-        replication_group::modify_shards,
-    ),
+    writes("ModifyReplicationGroupShardConfiguration", replication_group::modify_shards),
     writes("IncreaseReplicaCount", replication_group::increase_replicas),
     writes("DecreaseReplicaCount", replication_group::decrease_replicas),
     writes("DeleteReplicationGroup", replication_group::delete),
-    reads(
-        "ListAllowedNodeTypeModifications",
-        replication_group::allowed_node_types,
-    ),
+    reads("ListAllowedNodeTypeModifications", replication_group::allowed_node_types),
     reads("DescribeCacheClusters", cache_cluster::describe),
     writes("CreateCacheSubnetGroup", subnet_group::create),
     writes("ModifyCacheSubnetGroup", subnet_group::modify),
@@ -84,36 +78,24 @@ fn write_tags(xml: &mut Xml, tags: &Tags) {
 }
 
 fn write_log_deliveries(xml: &mut Xml, deliveries: &[LogDelivery]) {
-    xml.list(
-        "LogDeliveryConfigurations",
-        "LogDeliveryConfiguration",
-        deliveries,
-        |xml, delivery| {
-            xml.leaf("LogType", &delivery.log_type);
-            xml.leaf("DestinationType", &delivery.destination_type);
-            xml.group("DestinationDetails", |xml| match delivery.destination_type.as_str() {
-                "kinesis-firehose" => {
-                    xml.group("KinesisFirehoseDetails", |xml| {
-                        xml.leaf("DeliveryStream", &delivery.destination)
-                    });
-                }
-                _ => xml.group("CloudWatchLogsDetails", |xml| {
-                    xml.leaf("LogGroup", &delivery.destination)
-                }),
-            });
-            xml.leaf("LogFormat", &delivery.format);
-            xml.leaf("Status", "active");
-        },
-    );
+    xml.list("LogDeliveryConfigurations", "LogDeliveryConfiguration", deliveries, |xml, delivery| {
+        xml.leaf("LogType", &delivery.log_type);
+        xml.leaf("DestinationType", &delivery.destination_type);
+        xml.group("DestinationDetails", |xml| match delivery.destination_type.as_str() {
+            "kinesis-firehose" => {
+                xml.group("KinesisFirehoseDetails", |xml| xml.leaf("DeliveryStream", &delivery.destination));
+            }
+            _ => xml.group("CloudWatchLogsDetails", |xml| xml.leaf("LogGroup", &delivery.destination)),
+        });
+        xml.leaf("LogFormat", &delivery.format);
+        xml.leaf("Status", "active");
+    });
 }
 
 /// Pairs of `ParameterName` and `ParameterValue`.
 fn name_values(parameters: &Parameters) -> Vec<(String, String)> {
     let pair = |element: &Parameters| {
-        (
-            element.string("ParameterName").unwrap_or_default(),
-            element.string("ParameterValue").unwrap_or_default(),
-        )
+        (element.string("ParameterName").unwrap_or_default(), element.string("ParameterValue").unwrap_or_default())
     };
     parameters.list("ParameterNameValues").into_iter().map(pair).collect()
 }

@@ -11,14 +11,10 @@ use crate::node::control::parameters::Change;
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<(), ApiError> {
     let parameters = call.parameters;
-    let (name, family) = (
-        parameters.required("CacheParameterGroupName")?,
-        parameters.required("CacheParameterGroupFamily")?,
-    );
+    let (name, family) =
+        (parameters.required("CacheParameterGroupName")?, parameters.required("CacheParameterGroupFamily")?);
     let (words, tags) = (parameters.required("Description")?, tags(&parameters.list("Tags")));
-    let group = call
-        .region
-        .create_parameter_group(&call.context, name, family, words, &tags)?;
+    let group = call.region.create_parameter_group(&call.context, name, family, words, &tags)?;
     let region = &*call.region;
     call.xml.group("CacheParameterGroup", |xml| write(xml, region, &group));
     Ok(())
@@ -26,9 +22,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<(), ApiError> {
 
 pub(super) fn modify(call: &mut Call<'_>) -> Result<(), ApiError> {
     let name = call.parameters.required("CacheParameterGroupName")?;
-    let name = call
-        .region
-        .modify_parameter_group(&mut call.context, name, &name_values(call.parameters))?;
+    let name = call.region.modify_parameter_group(&mut call.context, name, &name_values(call.parameters))?;
     call.xml.leaf("CacheParameterGroupName", name);
     Ok(())
 }
@@ -37,47 +31,33 @@ pub(super) fn reset(call: &mut Call<'_>) -> Result<(), ApiError> {
     let name = call.parameters.required("CacheParameterGroupName")?;
     let is_all = call.parameters.boolean("ResetAllParameters")?.unwrap_or(false);
     let names: Vec<String> = name_values(call.parameters).into_iter().map(|(name, _)| name).collect();
-    let name = call
-        .region
-        .reset_parameter_group(&mut call.context, name, is_all, &names)?;
+    let name = call.region.reset_parameter_group(&mut call.context, name, is_all, &names)?;
     call.xml.leaf("CacheParameterGroupName", name);
     Ok(())
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
-    call.region
-        .delete_parameter_group(&call.context, call.parameters.required("CacheParameterGroupName")?)
+    call.region.delete_parameter_group(&call.context, call.parameters.required("CacheParameterGroupName")?)
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let groups = call
-        .region
-        .describe_parameter_groups(call.parameters.text("CacheParameterGroupName"))?;
+    let groups = call.region.describe_parameter_groups(call.parameters.text("CacheParameterGroupName"))?;
     let shown = page(call, &groups)?;
     let region = &*call.region;
-    call.xml
-        .list("CacheParameterGroups", "CacheParameterGroup", shown, |xml, group| {
-            write(xml, region, group)
-        });
+    call.xml.list("CacheParameterGroups", "CacheParameterGroup", shown, |xml, group| write(xml, region, group));
     Ok(())
 }
 
 pub(super) fn describe_parameters(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let group = call
-        .region
-        .parameter_group(call.parameters.required("CacheParameterGroupName")?)?;
+    let group = call.region.parameter_group(call.parameters.required("CacheParameterGroupName")?)?;
     let source = call.parameters.text("Source");
     if let Some(source) = source.filter(|source| !["user", "system", "engine-default"].contains(source)) {
-        return Err(ApiError::value(format!(
-            "Invalid Source: {source}. Valid values: user | system | engine-default"
-        )));
+        return Err(ApiError::value(format!("Invalid Source: {source}. Valid values: user | system | engine-default")));
     }
     let asked = |parameter: &ParameterValue| source.is_none_or(|asked| (asked == "user") == parameter.is_user);
     let parameters: Vec<_> = group.parameters().into_iter().filter(asked).collect();
     let shown = page(call, &parameters)?;
-    call.xml.list("Parameters", "Parameter", shown, |xml, parameter| {
-        write_parameter(xml, &group, parameter)
-    });
+    call.xml.list("Parameters", "Parameter", shown, |xml, parameter| write_parameter(xml, &group, parameter));
     call.xml.group("CacheNodeTypeSpecificParameters", |_| {});
     Ok(())
 }
@@ -104,12 +84,5 @@ fn write_parameter(xml: &mut Xml, group: &ParameterGroup, parameter: &ParameterV
     }
     xml.leaf("IsModifiable", !group.is_default() && row.change != Change::Never);
     xml.leaf("MinimumEngineVersion", row.since);
-    xml.leaf(
-        "ChangeType",
-        if row.change == Change::Reboot {
-            "requires-reboot"
-        } else {
-            "immediate"
-        },
-    );
+    xml.leaf("ChangeType", if row.change == Change::Reboot { "requires-reboot" } else { "immediate" });
 }

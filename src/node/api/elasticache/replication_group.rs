@@ -27,12 +27,8 @@ const NOT_AT_CREATION: &[&str] = &[
 ];
 
 /// Parameters of a modification that have no meaning in cluster mode.
-const NOT_AT_MODIFICATION: &[&str] = &[
-    "PrimaryClusterId",
-    "SnapshottingClusterId",
-    "NodeGroupId",
-    "CacheSecurityGroupNames",
-];
+const NOT_AT_MODIFICATION: &[&str] =
+    &["PrimaryClusterId", "SnapshottingClusterId", "NodeGroupId", "CacheSecurityGroupNames"];
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<(), ApiError> {
     let input = create_input(call.parameters)?;
@@ -51,11 +47,8 @@ fn create_input(parameters: &Parameters) -> Result<CreateReplicationGroup, ApiEr
             replica_zones: element.strings("ReplicaAvailabilityZones"),
         })
     };
-    let node_groups: Result<Vec<_>, ApiError> = parameters
-        .list("NodeGroupConfiguration")
-        .into_iter()
-        .map(node_group)
-        .collect();
+    let node_groups: Result<Vec<_>, ApiError> =
+        parameters.list("NodeGroupConfiguration").into_iter().map(node_group).collect();
     Ok(CreateReplicationGroup {
         id: parameters.required("ReplicationGroupId")?.to_owned(),
         description: parameters.required("ReplicationGroupDescription")?.to_owned(),
@@ -113,24 +106,15 @@ fn log_delivery(parameters: &Parameters) -> Result<Vec<LogDeliveryInput>, ApiErr
             format: element.string("LogFormat"),
         })
     };
-    parameters
-        .list("LogDeliveryConfigurations")
-        .into_iter()
-        .map(delivery)
-        .collect()
+    parameters.list("LogDeliveryConfigurations").into_iter().map(delivery).collect()
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let groups = call
-        .region
-        .describe_replication_groups(call.parameters.text("ReplicationGroupId"))?;
+    let groups = call.region.describe_replication_groups(call.parameters.text("ReplicationGroupId"))?;
     let groups: Vec<ReplicationGroup> = groups.into_iter().cloned().collect();
     let shown = page(call, &groups)?;
     let region = &*call.region;
-    call.xml
-        .list("ReplicationGroups", "ReplicationGroup", shown, |xml, group| {
-            write(xml, region, group)
-        });
+    call.xml.list("ReplicationGroups", "ReplicationGroup", shown, |xml, group| write(xml, region, group));
     Ok(())
 }
 
@@ -159,9 +143,7 @@ pub(super) fn modify(call: &mut Call<'_>) -> Result<(), ApiError> {
         transit_encryption_mode: parameters.string("TransitEncryptionMode"),
         cluster_mode: parameters.string("ClusterMode"),
         auth_token: parameters.has("AuthToken"),
-        user_groups: ["UserGroupIdsToAdd", "UserGroupIdsToRemove"]
-            .iter()
-            .any(|name| !parameters.list(name).is_empty())
+        user_groups: ["UserGroupIdsToAdd", "UserGroupIdsToRemove"].iter().any(|name| !parameters.list(name).is_empty())
             || parameters.boolean("RemoveUserGroups")? == Some(true),
         unsupported: given(parameters, NOT_AT_MODIFICATION),
     };
@@ -178,15 +160,9 @@ pub(super) fn modify_shards(call: &mut Call<'_>) -> Result<(), ApiError> {
     };
     let input = ModifyShards {
         id: parameters.required("ReplicationGroupId")?.to_owned(),
-        count: parameters
-            .integer("NodeGroupCount")?
-            .ok_or_else(|| ApiError::missing("NodeGroupCount"))?,
+        count: parameters.integer("NodeGroupCount")?.ok_or_else(|| ApiError::missing("NodeGroupCount"))?,
         apply_immediately: parameters.boolean("ApplyImmediately")?.unwrap_or(false),
-        resharding: parameters
-            .list("ReshardingConfiguration")
-            .into_iter()
-            .map(new_shard)
-            .collect(),
+        resharding: parameters.list("ReshardingConfiguration").into_iter().map(new_shard).collect(),
         to_remove: parameters.strings("NodeGroupsToRemove"),
         to_retain: parameters.strings("NodeGroupsToRetain"),
     };
@@ -232,18 +208,13 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
     let id = call.parameters.required("ReplicationGroupId")?;
     let retains_primary = call.parameters.boolean("RetainPrimaryCluster")?.unwrap_or(false);
     let snapshot = call.parameters.text("FinalSnapshotIdentifier");
-    let group = call
-        .region
-        .delete_replication_group(&call.context, id, retains_primary, snapshot)?;
+    let group = call.region.delete_replication_group(&call.context, id, retains_primary, snapshot)?;
     answer(call, &group);
     Ok(())
 }
 
 pub(super) fn allowed_node_types(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let (group_id, cluster_id) = (
-        call.parameters.text("ReplicationGroupId"),
-        call.parameters.text("CacheClusterId"),
-    );
+    let (group_id, cluster_id) = (call.parameters.text("ReplicationGroupId"), call.parameters.text("CacheClusterId"));
     let (up, down) = call.region.allowed_node_types(group_id, cluster_id)?;
     call.xml.texts("ScaleUpModifications", "member", up);
     call.xml.texts("ScaleDownModifications", "member", down);
@@ -262,9 +233,7 @@ fn write(xml: &mut Xml, region: &Region, group: &ReplicationGroup) {
     xml.leaf("Status", group.status.as_str());
     xml.group("PendingModifiedValues", |xml| {
         if group.is_resharding && group.status == Status::Modifying {
-            xml.group("Resharding", |xml| {
-                xml.group("SlotMigration", |xml| xml.leaf("ProgressPercentage", "0.0"))
-            });
+            xml.group("Resharding", |xml| xml.group("SlotMigration", |xml| xml.leaf("ProgressPercentage", "0.0")));
         }
     });
     xml.texts("MemberClusters", "ClusterId", group.members().map(|member| &member.id));
@@ -298,14 +267,9 @@ fn write_node_group(xml: &mut Xml, node_group: &NodeGroup) {
         xml.leaf("Slots", slots::text(&node_group.slots));
     }
     // In cluster mode ElastiCache gives neither the role nor a read endpoint of a member.
-    xml.list(
-        "NodeGroupMembers",
-        "NodeGroupMember",
-        &node_group.members,
-        |xml, member| {
-            xml.leaf("CacheClusterId", &member.id);
-            xml.leaf("CacheNodeId", "0001");
-            xml.leaf("PreferredAvailabilityZone", &member.zone);
-        },
-    );
+    xml.list("NodeGroupMembers", "NodeGroupMember", &node_group.members, |xml, member| {
+        xml.leaf("CacheClusterId", &member.id);
+        xml.leaf("CacheNodeId", "0001");
+        xml.leaf("PreferredAvailabilityZone", &member.zone);
+    });
 }

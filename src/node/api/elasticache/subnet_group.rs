@@ -11,13 +11,8 @@ use crate::node::control::subnet_group::SubnetGroup;
 pub(super) fn create(call: &mut Call<'_>) -> Result<(), ApiError> {
     let name = call.parameters.required("CacheSubnetGroupName")?;
     let description = call.parameters.required("CacheSubnetGroupDescription")?;
-    let (subnet_ids, tags) = (
-        call.parameters.strings("SubnetIds"),
-        tags(&call.parameters.list("Tags")),
-    );
-    let group = call
-        .region
-        .create_subnet_group(&call.context, name, description, &subnet_ids, &tags)?;
+    let (subnet_ids, tags) = (call.parameters.strings("SubnetIds"), tags(&call.parameters.list("Tags")));
+    let group = call.region.create_subnet_group(&call.context, name, description, &subnet_ids, &tags)?;
     answer(call, &group);
     Ok(())
 }
@@ -26,29 +21,21 @@ pub(super) fn modify(call: &mut Call<'_>) -> Result<(), ApiError> {
     let name = call.parameters.required("CacheSubnetGroupName")?;
     let description = call.parameters.text("CacheSubnetGroupDescription");
     let subnet_ids = call.parameters.strings("SubnetIds");
-    let group = call
-        .region
-        .modify_subnet_group(&call.context, name, description, &subnet_ids)?;
+    let group = call.region.modify_subnet_group(&call.context, name, description, &subnet_ids)?;
     answer(call, &group);
     Ok(())
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
-    call.region
-        .delete_subnet_group(&call.context, call.parameters.required("CacheSubnetGroupName")?)
+    call.region.delete_subnet_group(&call.context, call.parameters.required("CacheSubnetGroupName")?)
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
-    let groups = call
-        .region
-        .describe_subnet_groups(call.parameters.text("CacheSubnetGroupName"))?;
+    let groups = call.region.describe_subnet_groups(call.parameters.text("CacheSubnetGroupName"))?;
     let groups: Vec<SubnetGroup> = groups.into_iter().cloned().collect();
     let shown = page(call, &groups)?;
     let region = &*call.region;
-    call.xml
-        .list("CacheSubnetGroups", "CacheSubnetGroup", shown, |xml, group| {
-            write(xml, region, group)
-        });
+    call.xml.list("CacheSubnetGroups", "CacheSubnetGroup", shown, |xml, group| write(xml, region, group));
     Ok(())
 }
 

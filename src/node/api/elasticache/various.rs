@@ -24,9 +24,7 @@ pub(super) fn add_tags(call: &mut Call<'_>) -> Result<(), ApiError> {
 
 pub(super) fn remove_tags(call: &mut Call<'_>) -> Result<(), ApiError> {
     let arn = call.parameters.required("ResourceName")?;
-    let left = call
-        .region
-        .remove_cache_tags(arn, &call.parameters.strings("TagKeys"))?;
+    let left = call.region.remove_cache_tags(arn, &call.parameters.strings("TagKeys"))?;
     write_tags(&mut call.xml, &left);
     Ok(())
 }
@@ -67,30 +65,16 @@ pub(super) fn describe_engine_versions(call: &mut Call<'_>) -> Result<(), ApiErr
     if only_default {
         // The newest of what was asked for, for each engine.
         let newest = |engine: EngineKind| rows.iter().rev().find(|row| row.engine == engine).copied();
-        rows = [EngineKind::Redis, EngineKind::Valkey]
-            .into_iter()
-            .filter_map(newest)
-            .collect();
+        rows = [EngineKind::Redis, EngineKind::Valkey].into_iter().filter_map(newest).collect();
     }
     let shown = page(call, &rows)?;
-    call.xml
-        .list("CacheEngineVersions", "CacheEngineVersion", shown, |xml, row| {
-            let engine = engine_name(row.engine);
-            xml.leaf("Engine", engine);
-            xml.leaf("EngineVersion", row.version);
-            xml.leaf("CacheParameterGroupFamily", row.family);
-            xml.leaf(
-                "CacheEngineDescription",
-                if row.engine == EngineKind::Redis {
-                    "Redis"
-                } else {
-                    "Valkey"
-                },
-            );
-            xml.leaf(
-                "CacheEngineVersionDescription",
-                format!("{engine} version {}", row.full),
-            );
-        });
+    call.xml.list("CacheEngineVersions", "CacheEngineVersion", shown, |xml, row| {
+        let engine = engine_name(row.engine);
+        xml.leaf("Engine", engine);
+        xml.leaf("EngineVersion", row.version);
+        xml.leaf("CacheParameterGroupFamily", row.family);
+        xml.leaf("CacheEngineDescription", if row.engine == EngineKind::Redis { "Redis" } else { "Valkey" });
+        xml.leaf("CacheEngineVersionDescription", format!("{engine} version {}", row.full));
+    });
     Ok(())
 }

@@ -9,42 +9,23 @@ async fn nine_nodes_form_a_cluster() {
     let report = cloud.form(&wanted(1, 17100, 3, 2)).await;
     println!("9 nodes formed in {:?}", begun.elapsed());
     assert_eq!(report.failure, None);
-    assert_eq!(
-        primaries(&report),
-        BTreeSet::from(["test-0001-001", "test-0002-001", "test-0003-001"])
-    );
+    assert_eq!(primaries(&report), BTreeSet::from(["test-0001-001", "test-0002-001", "test-0003-001"]));
     for node in report.nodes.values() {
         assert!(node.ready);
         let view = view(node).await;
-        let slots: usize = view
-            .nodes
-            .iter()
-            .flat_map(|seen| &seen.slots)
-            .map(|r| usize::from(r.last - r.first) + 1)
-            .sum();
+        let slots: usize =
+            view.nodes.iter().flat_map(|seen| &seen.slots).map(|r| usize::from(r.last - r.first) + 1).sum();
         assert_eq!((view.nodes.len(), slots), (9, 16384));
         let replicas = view.nodes.iter().filter(|seen| seen.replica_of.is_some()).count();
         assert_eq!(replicas, 6);
     }
     let first = Link::new(report.nodes["test-0001-001"].address);
-    let policy = first
-        .ask::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"])
-        .await
-        .unwrap();
+    let policy = first.ask::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]).await.unwrap();
     assert_eq!(policy[1], "volatile-lru");
-    let timeout = first
-        .ask::<Vec<String>>(&["CONFIG", "GET", "cluster-node-timeout"])
-        .await
-        .unwrap();
+    let timeout = first.ask::<Vec<String>>(&["CONFIG", "GET", "cluster-node-timeout"]).await.unwrap();
     assert_eq!(timeout[1], "2000");
     let endpoint = Link::new(report.endpoint.unwrap());
-    assert!(
-        endpoint
-            .ask::<String>(&["CLUSTER", "INFO"])
-            .await
-            .unwrap()
-            .contains("cluster_state:ok")
-    );
+    assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
 }
@@ -60,21 +41,10 @@ async fn on_one_address_every_node_has_its_port() {
     let report = cloud.form(&wanted(1, 17210, 3, 1)).await;
     let ports: BTreeSet<u16> = report.nodes.values().map(|node| node.address.port()).collect();
     assert_eq!(ports.len(), 6);
-    assert!(
-        report
-            .nodes
-            .values()
-            .all(|node| node.address.ip() == std::net::IpAddr::from([127, 0, 0, 1]))
-    );
+    assert!(report.nodes.values().all(|node| node.address.ip() == std::net::IpAddr::from([127, 0, 0, 1])));
     Client::of(&report).write(20).await;
     let endpoint = Link::new(report.endpoint.unwrap());
-    assert!(
-        endpoint
-            .ask::<String>(&["CLUSTER", "INFO"])
-            .await
-            .unwrap()
-            .contains("cluster_state:ok")
-    );
+    assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
     cloud.stop().await;
 }
 
@@ -86,11 +56,7 @@ async fn two_local_clouds_share_a_machine_and_a_port() {
     one.want(Some(wanted(1, 17220, 2, 1)));
     two.want(Some(wanted(1, 17220, 2, 1)));
     let (first, second) = (one.reached(1).await, two.reached(1).await);
-    let addresses = first
-        .nodes
-        .values()
-        .chain(second.nodes.values())
-        .map(|node| node.address);
+    let addresses = first.nodes.values().chain(second.nodes.values()).map(|node| node.address);
     assert_eq!(addresses.collect::<BTreeSet<_>>().len(), 8);
     assert_ne!(first.endpoint, second.endpoint);
     Client::of(&first).ask(&["SET", "whose", "first"]).await;
@@ -107,10 +73,7 @@ async fn replicas_come_and_go() {
     let client = Client::of(&cloud.form(&wanted(1, 17110, 2, 0)).await);
     client.write(200).await;
     let report = cloud.form(&wanted(2, 17110, 2, 2)).await;
-    assert_eq!(
-        (report.nodes.len(), primaries(&report).len(), all_ready(&report)),
-        (6, 2, true)
-    );
+    assert_eq!((report.nodes.len(), primaries(&report).len(), all_ready(&report)), (6, 2, true));
     // The primary of the first shard is the one to go: a replica that stays takes over first.
     let mut fewer = wanted(3, 17110, 2, 2);
     fewer.shards[0].nodes.remove(0);
@@ -138,16 +101,10 @@ async fn shards_come_and_go_with_their_keys_while_clients_write() {
     while cloud.report.borrow().clusters[&key()].reached != 2 {
         assert!(begun.elapsed() < DEADLINE, "{:?}", cloud.report.borrow());
         client.ask(&["SET", &format!("meanwhile:{written}"), "x"]).await;
-        assert_eq!(
-            client.ask(&["GET", &format!("meanwhile:{written}")]).await.as_deref(),
-            Some("x")
-        );
+        assert_eq!(client.ask(&["GET", &format!("meanwhile:{written}")]).await.as_deref(), Some("x"));
         written += 1;
     }
-    println!(
-        "a shard more in {:?}, with {written} keys written meanwhile",
-        begun.elapsed()
-    );
+    println!("a shard more in {:?}, with {written} keys written meanwhile", begun.elapsed());
     let report = cloud.reached(2).await;
     assert_eq!((report.nodes.len(), primaries(&report).len()), (6, 3));
     client.check(3000).await;
@@ -158,10 +115,7 @@ async fn shards_come_and_go_with_their_keys_while_clients_write() {
     let client = Client::of(&report);
     client.check(3000).await;
     for n in 0..written {
-        assert_eq!(
-            client.ask(&["GET", &format!("meanwhile:{n}")]).await.as_deref(),
-            Some("x")
-        );
+        assert_eq!(client.ask(&["GET", &format!("meanwhile:{n}")]).await.as_deref(), Some("x"));
     }
     cloud.stop().await;
 }
@@ -180,11 +134,7 @@ async fn deletion_leaves_no_process_and_no_folder() {
     cloud.want(None);
     cloud.until("the end", |report| report.is_none()).await;
     println!("deleted in {:?}", begun.elapsed());
-    assert!(
-        nodes
-            .iter()
-            .all(|(pid, folder)| !is_ours(*pid, folder) && !folder.exists())
-    );
+    assert!(nodes.iter().all(|(pid, folder)| !is_ours(*pid, folder) && !folder.exists()));
     assert!(!cloud.folder.path().join("clusters/us-east-1").exists());
     cloud.stop().await;
 }
@@ -214,17 +164,8 @@ async fn a_missing_engine_is_told() {
     let search_path = folder.path().as_os_str().to_owned();
     let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17190, 1, 0)));
-    let report = cloud
-        .until("the failure", |report| {
-            report.is_some_and(|report| report.failure.is_some())
-        })
-        .await;
-    assert!(
-        report
-            .failure
-            .unwrap()
-            .starts_with("no redis-server and no valkey-server in PATH: install one")
-    );
+    let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
+    assert!(report.failure.unwrap().starts_with("no redis-server and no valkey-server in PATH: install one"));
     cloud.stop().await;
 }
 
@@ -238,15 +179,8 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
     let search_path = folder.path().as_os_str().to_owned();
     let mut cloud = Cloud::with(folder, search_path);
     cloud.want(Some(wanted(1, 17195, 1, 0)));
-    let report = cloud
-        .until("the failure", |report| {
-            report.is_some_and(|report| report.failure.is_some())
-        })
-        .await;
-    assert_eq!(
-        report.failure.unwrap(),
-        "node test-0001-001 does not start; the last that it wrote:\nout of order"
-    );
+    let report = cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
+    assert_eq!(report.failure.unwrap(), "node test-0001-001 does not start; the last that it wrote:\nout of order");
     cloud.stop().await;
 }
 
@@ -254,13 +188,8 @@ async fn an_engine_that_does_not_start_is_told_with_its_last_words() {
 async fn a_name_that_leads_elsewhere_is_refused() {
     let folder = TestFolder::new("names");
     let mut cloud = Cloud::with(folder, OsString::new());
-    let evil = ClusterKey {
-        region: "../..".to_owned(),
-        ..key()
-    };
-    cloud.wanted.send_replace(Wanted {
-        clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]),
-    });
+    let evil = ClusterKey { region: "../..".to_owned(), ..key() };
+    cloud.wanted.send_replace(Wanted { clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]) });
     let refused = cloud.report.wait_for(|report| report.clusters.contains_key(&evil));
     let report = tokio::time::timeout(DEADLINE, refused).await.unwrap().unwrap().clone();
     assert!(report.clusters[&evil].failure.is_some());

@@ -44,10 +44,7 @@ struct Cloud {
 }
 
 fn key() -> ClusterKey {
-    ClusterKey {
-        region: "us-east-1".to_owned(),
-        replication_group_id: "test".to_owned(),
-    }
+    ClusterKey { region: "us-east-1".to_owned(), replication_group_id: "test".to_owned() }
 }
 
 impl Cloud {
@@ -56,18 +53,8 @@ impl Cloud {
     }
 
     fn with(folder: TestFolder, search_path: OsString) -> Cloud {
-        let (wanted, report) = (
-            watch::channel(Wanted::default()).0,
-            watch::channel(FleetReport::default()).1,
-        );
-        let mut cloud = Cloud {
-            folder,
-            search_path,
-            wanted,
-            report,
-            one_address: false,
-            running: None,
-        };
+        let (wanted, report) = (watch::channel(Wanted::default()).0, watch::channel(FleetReport::default()).1);
+        let mut cloud = Cloud { folder, search_path, wanted, report, one_address: false, running: None };
         cloud.serve();
         cloud
     }
@@ -122,10 +109,7 @@ impl Cloud {
     }
 
     async fn reached(&mut self, generation: u64) -> ClusterReport {
-        self.until("the generation", |report| {
-            report.is_some_and(|report| report.reached == generation)
-        })
-        .await
+        self.until("the generation", |report| report.is_some_and(|report| report.reached == generation)).await
     }
 
     async fn form(&mut self, wanted: &WantedCluster) -> ClusterReport {
@@ -186,13 +170,7 @@ fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedClu
         ("reserved-memory-percent".to_owned(), "25".to_owned()),
         ("unheard-of".to_owned(), "1".to_owned()),
     ]);
-    WantedCluster {
-        generation,
-        engine: EngineKind::Redis,
-        port,
-        parameters,
-        shards: (0..shards).map(shard).collect(),
-    }
+    WantedCluster { generation, engine: EngineKind::Redis, port, parameters, shards: (0..shards).map(shard).collect() }
 }
 
 /// A client that finds its way by itself, as far as tests need it: it asks one node after the other, and follows.
@@ -212,9 +190,7 @@ impl Client {
                 Err(error) => error,
             };
             assert!(Instant::now() < deadline, "{words:?}: {error}");
-            let moved = error
-                .redirect_node()
-                .map(|(address, _)| Link::new(address.parse().unwrap()));
+            let moved = error.redirect_node().map(|(address, _)| Link::new(address.parse().unwrap()));
             let asking = error.code() == Some("ASK");
             match moved {
                 Some(link) if asking => {
@@ -246,22 +222,13 @@ impl Client {
 
     async fn check(&self, count: usize) {
         for n in 0..count {
-            assert_eq!(
-                self.ask(&["GET", &format!("key:{n}")]).await,
-                Some(format!("value:{n}")),
-                "key:{n}"
-            );
+            assert_eq!(self.ask(&["GET", &format!("key:{n}")]).await, Some(format!("value:{n}")), "key:{n}");
         }
     }
 }
 
 fn primaries(report: &ClusterReport) -> BTreeSet<&str> {
-    report
-        .nodes
-        .iter()
-        .filter(|(_, node)| node.primary)
-        .map(|(name, _)| name.as_str())
-        .collect()
+    report.nodes.iter().filter(|(_, node)| node.primary).map(|(name, _)| name.as_str()).collect()
 }
 
 fn all_ready(report: &ClusterReport) -> bool {

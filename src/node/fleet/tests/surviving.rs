@@ -13,11 +13,7 @@ async fn a_killed_primary_comes_back_as_a_replica_and_nothing_is_lost() {
     kill(pid);
     let ready = |report: Option<&ClusterReport>, name: &str| report.is_some_and(|report| report.nodes[name].ready);
     cloud.until("the loss", |report| !ready(report, victim)).await;
-    cloud
-        .until("the failover", |report| {
-            report.is_some_and(|report| report.nodes[heir].primary)
-        })
-        .await;
+    cloud.until("the failover", |report| report.is_some_and(|report| report.nodes[heir].primary)).await;
     println!("failover after {:?}", begun.elapsed());
     let after = cloud.until("the return", |report| report.is_some_and(all_ready)).await;
     println!("all ready after {:?}", begun.elapsed());
@@ -28,9 +24,7 @@ async fn a_killed_primary_comes_back_as_a_replica_and_nothing_is_lost() {
     // A replica is back at once.
     kill(cloud.pid(victim));
     cloud.until("the second loss", |report| !ready(report, victim)).await;
-    cloud
-        .until("the second return", |report| report.is_some_and(all_ready))
-        .await;
+    cloud.until("the second return", |report| report.is_some_and(all_ready)).await;
     cloud.stop().await;
 }
 
@@ -40,16 +34,9 @@ async fn a_killed_primary_of_the_only_shard_is_succeeded_too() {
     let before = cloud.form(&wanted(1, 17140, 1, 1)).await;
     Client::of(&before).write(50).await;
     kill(cloud.pid("test-0001-001"));
-    cloud
-        .until("the takeover", |report| {
-            report.is_some_and(|report| report.nodes["test-0001-002"].primary)
-        })
-        .await;
-    let after = cloud
-        .until("the return", |report| {
-            report.is_some_and(|r| all_ready(r) && primaries(r).len() == 1)
-        })
-        .await;
+    cloud.until("the takeover", |report| report.is_some_and(|report| report.nodes["test-0001-002"].primary)).await;
+    let after =
+        cloud.until("the return", |report| report.is_some_and(|r| all_ready(r) && primaries(r).len() == 1)).await;
     Client::of(&after).check(50).await;
     cloud.stop().await;
 }
@@ -72,11 +59,7 @@ async fn nodes_outlive_a_killed_server_and_are_adopted() {
     Client::of(&after).check(100).await;
     // An adopted node that dies is noticed as well.
     kill(cloud.pid("test-0002-002"));
-    cloud
-        .until("the loss", |report| {
-            report.is_some_and(|report| !report.nodes["test-0002-002"].ready)
-        })
-        .await;
+    cloud.until("the loss", |report| report.is_some_and(|report| !report.nodes["test-0002-002"].ready)).await;
     cloud.until("the return", |report| report.is_some_and(all_ready)).await;
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
@@ -109,12 +92,7 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
     let cluster = wanted(1, 17160, 3, 1);
     let before = cloud.form(&cluster).await;
     Client::of(&before).write(300).await;
-    let ids = |view: View| {
-        view.nodes
-            .into_iter()
-            .map(|seen| (seen.id, seen.address))
-            .collect::<BTreeSet<_>>()
-    };
+    let ids = |view: View| view.nodes.into_iter().map(|seen| (seen.id, seen.address)).collect::<BTreeSet<_>>();
     let ids_before = ids(view(&before.nodes["test-0001-001"]).await);
     let begun = Instant::now();
     cloud.stop().await;
@@ -125,11 +103,7 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
     let after = cloud.form(&cluster).await;
     println!("back in {:?}", begun.elapsed());
     let addresses = |report: &ClusterReport| -> BTreeMap<String, SocketAddr> {
-        report
-            .nodes
-            .iter()
-            .map(|(name, node)| (name.clone(), node.address))
-            .collect()
+        report.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect()
     };
     assert_eq!(addresses(&after), addresses(&before));
     assert_eq!(ids(view(&after.nodes["test-0001-001"]).await), ids_before);

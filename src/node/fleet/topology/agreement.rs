@@ -8,11 +8,7 @@ use crate::node::wanted::{SlotRange, WantedShard};
 
 /// The first difference between what is wanted and what some node sees, in words for people.
 pub(super) fn disagreement(situation: &Situation) -> Option<String> {
-    let slots: Vec<_> = situation
-        .wanted
-        .iter()
-        .map(|shard| SlotSet::from_ranges(&shard.slots).ranges())
-        .collect();
+    let slots: Vec<_> = situation.wanted.iter().map(|shard| SlotSet::from_ranges(&shard.slots).ranges()).collect();
     for viewer in situation.staying.iter().copied() {
         let Some(said) = situation.said(viewer) else {
             return Some(format!("node {viewer} does not answer yet"));

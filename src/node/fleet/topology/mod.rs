@@ -54,17 +54,9 @@ pub enum Action {
     /// Make `at` forget the node with this id, which is no member any more.
     Forget { at: String, id: NodeId },
     /// Let a primary serve slots that nobody serves; a node that is alone takes the epoch first.
-    Claim {
-        at: String,
-        epoch: Option<u64>,
-        slots: Vec<SlotRange>,
-    },
+    Claim { at: String, epoch: Option<u64>, slots: Vec<SlotRange> },
     /// Let `at` greet whoever answers at `address`.
-    Meet {
-        at: String,
-        address: SocketAddr,
-        bus_port: u16,
-    },
+    Meet { at: String, address: SocketAddr, bus_port: u16 },
     /// Make `at` a replica of `of`.
     Replicate { at: String, of: NodeId },
     /// Let the replica `at` take over from its primary, in agreement with it.
@@ -72,11 +64,7 @@ pub enum Action {
     /// Take back a slot's half-done move that leads nowhere.
     Settle { at: String, slot: u16 },
     /// Move slots with their keys.
-    MoveSlots {
-        from: String,
-        to: String,
-        slots: Vec<SlotRange>,
-    },
+    MoveSlots { from: String, to: String, slots: Vec<SlotRange> },
     /// End the process of a member that serves nothing any more, and remove its files.
     Remove { member: String },
 }
@@ -141,11 +129,7 @@ pub(super) enum Stage {
 
 impl Stage {
     fn of(actions: Vec<Action>) -> Stage {
-        if actions.is_empty() {
-            Stage::Done
-        } else {
-            Stage::Do(actions)
-        }
+        if actions.is_empty() { Stage::Done } else { Stage::Do(actions) }
     }
 }
 
@@ -165,11 +149,7 @@ struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     fn new(wanted: &'a [WantedShard], members: &'a Members) -> Self {
-        let staying = wanted
-            .iter()
-            .flat_map(|shard| &shard.nodes)
-            .map(|node| node.id.as_str())
-            .collect();
+        let staying = wanted.iter().flat_map(|shard| &shard.nodes).map(|node| node.id.as_str()).collect();
         let owners = owners(members);
         let mut owned: BTreeMap<&str, SlotSet> = BTreeMap::new();
         let mut slot = 0;
@@ -180,14 +160,7 @@ impl<'a> Situation<'a> {
             }
             slot = end;
         }
-        let mut situation = Situation {
-            wanted,
-            members,
-            staying,
-            owners,
-            owned,
-            primaries: Vec::new(),
-        };
+        let mut situation = Situation { wanted, members, staying, owners, owned, primaries: Vec::new() };
         situation.primaries = wanted.iter().map(|shard| situation.primary_of(shard)).collect();
         situation
     }
@@ -207,10 +180,7 @@ impl<'a> Situation<'a> {
     }
 
     fn name_of(&self, id: &str) -> Option<&'a str> {
-        self.members
-            .iter()
-            .find(|(_, member)| member.node_id == id)
-            .map(|(name, _)| name.as_str())
+        self.members.iter().find(|(_, member)| member.node_id == id).map(|(name, _)| name.as_str())
     }
 
     fn owns_any(&self, member: &str) -> bool {
@@ -220,25 +190,16 @@ impl<'a> Situation<'a> {
     fn silent_member(&self) -> Option<String> {
         let silent_wanted = self.staying.iter().find(|member| self.said(member).is_none());
         let silent_leaving = || {
-            let mut leaving = self
-                .members
-                .iter()
-                .filter(|(name, _)| !self.staying.contains(name.as_str()));
+            let mut leaving = self.members.iter().filter(|(name, _)| !self.staying.contains(name.as_str()));
             // A leaving node that is gone already, and that nobody takes for a primary with slots, needs no words.
-            leaving
-                .find(|(_, member)| member.said.is_none() && self.is_needed(member))
-                .map(|(name, _)| name.as_str())
+            leaving.find(|(_, member)| member.said.is_none() && self.is_needed(member)).map(|(name, _)| name.as_str())
         };
         let silent = silent_wanted.copied().or_else(silent_leaving)?;
         Some(format!("node {silent} does not answer yet"))
     }
 
     fn is_needed(&self, member: &Member) -> bool {
-        self.speakers().any(|(_, _, said)| {
-            said.view
-                .get(&member.node_id)
-                .is_some_and(|seen| !seen.slots.is_empty())
-        })
+        self.speakers().any(|(_, _, said)| said.view.get(&member.node_id).is_some_and(|seen| !seen.slots.is_empty()))
     }
 
     fn forgets(&self) -> Vec<Action> {
@@ -250,10 +211,7 @@ impl<'a> Situation<'a> {
             let strangers = said.view.nodes.iter().filter(|seen| !seen.handshake && !seen.myself);
             for stranger in strangers.filter(|seen| !known.contains(seen.id.as_str())) {
                 if own_primary != Some(stranger.id.as_str()) {
-                    forgets.push(Action::Forget {
-                        at: at.to_owned(),
-                        id: stranger.id.clone(),
-                    });
+                    forgets.push(Action::Forget { at: at.to_owned(), id: stranger.id.clone() });
                 }
             }
         }
@@ -265,19 +223,12 @@ impl<'a> Situation<'a> {
         for (shard, primary) in self.wanted.iter().zip(&self.primaries) {
             let mut free = SlotSet::default();
             let wanted = SlotSet::from_ranges(&shard.slots);
-            wanted
-                .iter()
-                .filter(|slot| self.owners[usize::from(*slot)].is_none())
-                .for_each(|slot| free.insert(slot));
+            wanted.iter().filter(|slot| self.owners[usize::from(*slot)].is_none()).for_each(|slot| free.insert(slot));
             let Some(primary) = primary.filter(|_| !free.is_empty()) else {
                 continue;
             };
             let epoch = self.first_epoch(primary, claims.len() as u64);
-            claims.push(Action::Claim {
-                at: primary.to_owned(),
-                epoch,
-                slots: free.ranges(),
-            });
+            claims.push(Action::Claim { at: primary.to_owned(), epoch, slots: free.ranges() });
         }
         Stage::of(claims)
     }
@@ -286,11 +237,7 @@ impl<'a> Situation<'a> {
     /// other can be given one.
     fn first_epoch(&self, member: &str, earlier_claims: u64) -> Option<u64> {
         let view = &self.said(member)?.view;
-        let highest = self
-            .speakers()
-            .filter_map(|(_, _, said)| said.view.myself())
-            .map(|me| me.epoch)
-            .max();
+        let highest = self.speakers().filter_map(|(_, _, said)| said.view.myself()).map(|me| me.epoch).max();
         let fresh = view.nodes.len() == 1 && view.myself().is_some_and(|me| me.epoch == 0);
         fresh.then(|| highest.unwrap_or(0) + 1 + earlier_claims)
     }
@@ -306,10 +253,7 @@ impl<'a> Situation<'a> {
         };
         let mut meetings = Vec::new();
         let mut greeting = None;
-        for (name, member, said) in self
-            .speakers()
-            .filter(|(name, ..)| self.staying.contains(name) && *name != hub)
-        {
+        for (name, member, said) in self.speakers().filter(|(name, ..)| self.staying.contains(name) && *name != hub) {
             let hub_member = &self.members[hub];
             if hub_view.get(&member.node_id).is_none() {
                 greeting = Some(name);
@@ -342,10 +286,9 @@ impl<'a> Situation<'a> {
                 }
                 // Only a primary can be followed; one that has just lost its role shows the new one in a moment.
                 match said.view.get(primary_id) {
-                    Some(seen) if seen.primary => attach.push(Action::Replicate {
-                        at: node.id.clone(),
-                        of: primary_id.clone(),
-                    }),
+                    Some(seen) if seen.primary => {
+                        attach.push(Action::Replicate { at: node.id.clone(), of: primary_id.clone() })
+                    }
                     _ => unknown = Some(node.id.as_str()),
                 }
             }
@@ -363,28 +306,18 @@ impl<'a> Situation<'a> {
         let wanted = SlotSet::from_ranges(&shard.slots);
         // A shard that is new must not take a leaving or a foreign node for its own; hence only its own nodes count.
         let serving = names().filter_map(|name| Some((name, self.owned.get(name)?))).rev();
-        let serving = serving
-            .max_by_key(|(_, owned)| (owned.shared(&wanted), owned.len()))
-            .map(|(name, _)| name);
+        let serving = serving.max_by_key(|(_, owned)| (owned.shared(&wanted), owned.len())).map(|(name, _)| name);
         let followed = || names().find_map(|name| self.own_line(name)?.replica_of.as_deref());
         let followed = || followed().and_then(|id| self.name_of(id));
         let leaving = || followed().filter(|name| !self.staying.contains(name) && self.owns_any(name));
         let inner = || followed().filter(|name| shard.nodes.iter().any(|node| node.id == *name));
         let is_primary = |name: &&str| self.own_line(name).is_some_and(|me| me.primary);
-        serving
-            .or_else(leaving)
-            .or_else(inner)
-            .or_else(|| names().find(is_primary))
-            .or_else(|| names().next())
+        serving.or_else(leaving).or_else(inner).or_else(|| names().find(is_primary)).or_else(|| names().next())
     }
 }
 
 fn meet(at: &str, whom: &Member) -> Action {
-    Action::Meet {
-        at: at.to_owned(),
-        address: whom.address,
-        bus_port: whom.bus_port,
-    }
+    Action::Meet { at: at.to_owned(), address: whom.address, bus_port: whom.bus_port }
 }
 
 /// Who serves which slot. Each node is asked about itself only, as others may be behind; where two claim the same slot
@@ -410,9 +343,7 @@ fn owners(members: &Members) -> Vec<Option<&str>> {
         claim(name.as_str(), me);
     }
     for (name, silent) in members.iter().filter(|(_, member)| member.said.is_none()) {
-        let seen = members
-            .values()
-            .filter_map(|member| member.said.as_ref()?.view.get(&silent.node_id));
+        let seen = members.values().filter_map(|member| member.said.as_ref()?.view.get(&silent.node_id));
         seen.for_each(|seen| claim(name.as_str(), seen));
     }
     owners.into_iter().map(|owner| owner.map(|(name, _)| name)).collect()

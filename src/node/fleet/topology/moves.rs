@@ -49,10 +49,7 @@ pub(super) fn moves(situation: &Situation) -> Stage {
             };
             match open_target(situation, name, open) {
                 OpenSlotIs::MovingTo(peer) => *target = Some(peer),
-                OpenSlotIs::Stale => settle.push(Action::Settle {
-                    at: name.to_owned(),
-                    slot: open.slot,
-                }),
+                OpenSlotIs::Stale => settle.push(Action::Settle { at: name.to_owned(), slot: open.slot }),
                 OpenSlotIs::TheOtherHalf => {}
             }
         }
@@ -104,10 +101,7 @@ fn open_target<'a>(situation: &Situation<'a>, name: &str, open: &OpenSlot) -> Op
 fn acquainted(situation: &Situation, from: &str, to: &str) -> bool {
     let knows = |at: &str, whom: &str| {
         let id = &situation.members[whom].node_id;
-        situation
-            .said(at)
-            .and_then(|said| said.view.get(id))
-            .is_some_and(|seen| seen.primary && seen.linked)
+        situation.said(at).and_then(|said| said.view.get(id)).is_some_and(|seen| seen.primary && seen.linked)
     };
     knows(from, to) && knows(to, from)
 }
@@ -115,15 +109,10 @@ fn acquainted(situation: &Situation, from: &str, to: &str) -> bool {
 /// Leaving nodes that serve nothing, in their own view and in everybody's.
 pub(super) fn removals(situation: &Situation) -> Stage {
     let (mut removals, mut waiting) = (Vec::new(), None);
-    let leaving = situation
-        .members
-        .iter()
-        .filter(|(name, _)| !situation.staying.contains(name.as_str()));
+    let leaving = situation.members.iter().filter(|(name, _)| !situation.staying.contains(name.as_str()));
     for (name, member) in leaving {
         if situation.owns_any(name) || serves_in_any_view(situation, member) {
-            waiting = Some(format!(
-                "node {name}, which is to go, still serves slots in some node's view"
-            ));
+            waiting = Some(format!("node {name}, which is to go, still serves slots in some node's view"));
         } else {
             removals.push(Action::Remove { member: name.clone() });
         }
@@ -135,10 +124,6 @@ pub(super) fn removals(situation: &Situation) -> Stage {
 }
 
 fn serves_in_any_view(situation: &Situation, member: &Member) -> bool {
-    let staying = situation
-        .speakers()
-        .filter(|(name, ..)| situation.staying.contains(name));
-    staying
-        .filter_map(|(_, _, said)| said.view.get(&member.node_id))
-        .any(|seen| !seen.slots.is_empty())
+    let staying = situation.speakers().filter(|(name, ..)| situation.staying.contains(name));
+    staying.filter_map(|(_, _, said)| said.view.get(&member.node_id)).any(|seen| !seen.slots.is_empty())
 }

@@ -64,9 +64,7 @@ impl View {
     pub fn parse(text: &str) -> Result<View, UnreadableLine> {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         let nodes = lines.map(|line| parse_line(line).ok_or_else(|| UnreadableLine(line.to_owned())));
-        Ok(View {
-            nodes: nodes.collect::<Result<_, _>>()?,
-        })
+        Ok(View { nodes: nodes.collect::<Result<_, _>>()? })
     }
 
     /// The asked node's line about itself.
@@ -81,9 +79,7 @@ impl View {
 
     /// Whether a greeting of whoever answers at `address` is under way.
     pub fn greets(&self, address: SocketAddr) -> bool {
-        self.nodes
-            .iter()
-            .any(|seen| seen.handshake && seen.address == Some(address))
+        self.nodes.iter().any(|seen| seen.handshake && seen.address == Some(address))
     }
 }
 
@@ -117,11 +113,7 @@ fn parse_address(word: &str) -> Option<SocketAddr> {
     let client = word.split(['@', ',']).next()?;
     let (host, port) = client.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port != 0)?;
-    let ip = if host.is_empty() {
-        IpAddr::V4(Ipv4Addr::LOCALHOST)
-    } else {
-        host.parse().ok()?
-    };
+    let ip = if host.is_empty() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host.parse().ok()? };
     Some(SocketAddr::new(ip, port))
 }
 
@@ -137,25 +129,14 @@ fn parse_slots<'a>(words: impl Iterator<Item = &'a str>) -> Option<(Vec<SlotRang
 }
 
 fn parse_open(word: &str) -> Option<OpenSlot> {
-    let (leaving, arrow) = if word.contains("->-") {
-        (true, "->-")
-    } else {
-        (false, "-<-")
-    };
+    let (leaving, arrow) = if word.contains("->-") { (true, "->-") } else { (false, "-<-") };
     let (slot, peer) = word.split_once(arrow)?;
-    Some(OpenSlot {
-        slot: slot.parse().ok()?,
-        leaving,
-        peer: peer.to_owned(),
-    })
+    Some(OpenSlot { slot: slot.parse().ok()?, leaving, peer: peer.to_owned() })
 }
 
 fn parse_range(word: &str) -> Option<SlotRange> {
     let (first, last) = word.split_once('-').unwrap_or((word, word));
-    Some(SlotRange {
-        first: first.parse().ok()?,
-        last: last.parse().ok()?,
-    })
+    Some(SlotRange { first: first.parse().ok()?, last: last.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -177,16 +158,7 @@ e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca 127.0.0.1:30001@31001 myself,master - 0
         assert_eq!(me.id, "e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca");
         assert!(me.primary && me.linked && !me.failing);
         assert_eq!(me.epoch, 1);
-        assert_eq!(
-            me.slots,
-            [
-                SlotRange { first: 0, last: 5459 },
-                SlotRange {
-                    first: 5460,
-                    last: 5460
-                }
-            ]
-        );
+        assert_eq!(me.slots, [SlotRange { first: 0, last: 5459 }, SlotRange { first: 5460, last: 5460 }]);
         assert_eq!((me.open[0].slot, me.open[0].leaving), (93, true));
         assert_eq!((me.open[1].slot, me.open[1].leaving), (77, false));
         assert_eq!(me.open[1].peer, "07c37dfeb235213a872192d90877d0cd55635b91");
@@ -197,10 +169,7 @@ e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca 127.0.0.1:30001@31001 myself,master - 0
         let view = View::parse(REDIS_7).unwrap();
         let replica = view.get("07c37dfeb235213a872192d90877d0cd55635b91").unwrap();
         assert!(!replica.primary);
-        assert_eq!(
-            replica.replica_of.as_deref(),
-            Some("e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca")
-        );
+        assert_eq!(replica.replica_of.as_deref(), Some("e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca"));
         assert_eq!(replica.address, "127.0.0.1:30004".parse().ok());
     }
 

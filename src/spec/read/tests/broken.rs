@@ -255,10 +255,7 @@ fn no_text_is_too_broken() {
         for at in 0..QUICKSTART.len() {
             if let Some((before, after)) = QUICKSTART.split_at_checked(at) {
                 let with = format!("{before}{c}{after}");
-                assert!(
-                    read_text(&with).err().is_none_or(|problems| !problems.is_empty()),
-                    "{with}"
-                );
+                assert!(read_text(&with).err().is_none_or(|problems| !problems.is_empty()), "{with}");
             }
         }
     }

@@ -166,8 +166,5 @@ fn fields_are_located() {
 #[test]
 fn names_are_stored_in_lower_case() {
     assert_eq!(spec("name: Day19\ncluster: {}\n").name, "day19");
-    assert_eq!(
-        spec("\u{feff}name: a\r\ncluster:\r\n  port: 1\r\n").cluster.port,
-        Some(1)
-    );
+    assert_eq!(spec("\u{feff}name: a\r\ncluster:\r\n  port: 1\r\n").cluster.port, Some(1));
 }

@@ -201,10 +201,7 @@ fn text_is_what_was_written() {
         "  engine_version: 7.10\n  transit_encryption: off\n  parameters: {a: 1.50, b: yes, c: true, d: \"\", e: 0x10}\n",
     ));
     assert_eq!(spec.cluster.engine_version.as_deref(), Some("7.10"));
-    assert_eq!(
-        spec.cluster.transit_encryption,
-        Some(crate::spec::TransitEncryption::Off)
-    );
+    assert_eq!(spec.cluster.transit_encryption, Some(crate::spec::TransitEncryption::Off));
     let parameters: Vec<&str> = spec.cluster.parameters.values().map(String::as_str).collect();
     assert_eq!(parameters, ["1.50", "yes", "true", "", "0x10"]);
 }
@@ -219,9 +216,7 @@ fn tokens_are_never_shown() {
         "{hunter2: 1}",
         "!h hunter2",
     ] {
-        let text = told(&cluster(&format!(
-            "  auth_token_env: {value}\n  transit_encryption: required\n"
-        )));
+        let text = told(&cluster(&format!("  auth_token_env: {value}\n  transit_encryption: required\n")));
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("name of an environment variable"), "{text}");
     }
@@ -378,18 +373,11 @@ fn clients_of_every_form() {
     assert_eq!(ssh("ec2-instance-connect"), Some(vec![SshSource::Ec2InstanceConnect]));
     assert_eq!(ssh("0.0.0.0/0"), Some(vec![SshSource::Cidr("0.0.0.0/0".into())]));
     let key = |text: &str| client(&format!("client: {{key_pair: {text}}}\n")).and_then(|client| client.key_pair);
-    let generate = |file: Option<&str>| {
-        Some(KeyPairSpec::Generate {
-            private_key_file: file.map(str::to_owned),
-        })
-    };
+    let generate = |file: Option<&str>| Some(KeyPairSpec::Generate { private_key_file: file.map(str::to_owned) });
     assert_eq!(key("generate"), generate(None));
     assert_eq!(key("{generate: true}"), generate(None));
     assert_eq!(key("{private_key_file: a}"), generate(Some("a")));
-    assert_eq!(
-        key("{public_key_file: a}"),
-        Some(KeyPairSpec::PublicKeyFile("a".into()))
-    );
+    assert_eq!(key("{public_key_file: a}"), Some(KeyPairSpec::PublicKeyFile("a".into())));
     assert_eq!(key("{name: a}"), Some(KeyPairSpec::Existing("a".into())));
     check(
         "name: a\ncluster:\nclient: false\n",

@@ -28,9 +28,7 @@ struct ModelNode {
 }
 
 fn port_of(name: &str) -> u16 {
-    name.bytes()
-        .fold(1000, |sum, byte| (sum * 31 + u32::from(byte)) % 60_000) as u16
-        + 1
+    name.bytes().fold(1000, |sum, byte| (sum * 31 + u32::from(byte)) % 60_000) as u16 + 1
 }
 
 fn address_of(name: &str) -> SocketAddr {
@@ -44,12 +42,7 @@ fn id_of(name: &str) -> String {
 impl Model {
     /// Nodes that know nobody.
     fn fresh(names: &[&str]) -> Model {
-        Model {
-            nodes: names
-                .iter()
-                .map(|name| ((*name).to_owned(), ModelNode::default()))
-                .collect(),
-        }
+        Model { nodes: names.iter().map(|name| ((*name).to_owned(), ModelNode::default())).collect() }
     }
 
     /// A cluster that is as `wanted` says, the first node of each shard its primary.
@@ -60,12 +53,7 @@ impl Model {
                 let is_first = node.id == shard.nodes[0].id;
                 let slots = if is_first { shard.slots.clone() } else { Vec::new() };
                 let replica_of = (!is_first).then(|| shard.nodes[0].id.clone());
-                let node_model = ModelNode {
-                    replica_of,
-                    slots,
-                    epoch: n as u64 + 1,
-                    ..ModelNode::default()
-                };
+                let node_model = ModelNode { replica_of, slots, epoch: n as u64 + 1, ..ModelNode::default() };
                 model.nodes.insert(node.id.clone(), node_model);
             }
         }
@@ -88,21 +76,13 @@ impl Model {
     fn line(&self, name: &str, viewer: &str) -> String {
         let Some(node) = self.nodes.get(name) else {
             // Known to somebody, but no member any more.
-            return format!(
-                "{} 127.0.0.1:9@10 slave,fail {} 0 0 0 disconnected\n",
-                id_of(name),
-                id_of("nobody")
-            );
+            return format!("{} 127.0.0.1:9@10 slave,fail {} 0 0 0 disconnected\n", id_of(name), id_of("nobody"));
         };
         let myself = if name == viewer { "myself," } else { "" };
         let role = if node.replica_of.is_some() { "slave" } else { "master" };
         let failing = if node.failing && name != viewer { ",fail?" } else { "" };
         let primary = node.replica_of.as_deref().map_or("-".to_owned(), id_of);
-        let slots: String = node
-            .slots
-            .iter()
-            .map(|range| format!(" {}-{}", range.first, range.last))
-            .collect();
+        let slots: String = node.slots.iter().map(|range| format!(" {}-{}", range.first, range.last)).collect();
         let open = if name == viewer { node.open.as_str() } else { "" };
         let (id, port) = (id_of(name), port_of(name));
         let epoch = node.epoch;
@@ -114,19 +94,10 @@ impl Model {
         for (name, node) in &self.nodes {
             let mut text = self.line(name, name);
             text.extend(node.knows.iter().map(|other| self.line(other, name)));
-            let said = Said {
-                view: View::parse(&text).unwrap(),
-                cluster_ok: true,
-                in_step: !node.out_of_step,
-                offset: 0,
-            };
+            let said =
+                Said { view: View::parse(&text).unwrap(), cluster_ok: true, in_step: !node.out_of_step, offset: 0 };
             let said = (!node.silent).then_some(said);
-            let member = Member {
-                node_id: id_of(name),
-                address: address_of(name),
-                bus_port: 1,
-                said,
-            };
+            let member = Member { node_id: id_of(name), address: address_of(name), bus_port: 1, said };
             members.insert(name.clone(), member);
         }
         members
@@ -159,41 +130,25 @@ impl Model {
                 self.at(at).knows.retain(|other| id_of(other) != *id);
             }
             Action::Claim { at, epoch, slots } => {
-                assert!(
-                    epoch.is_none() || self.at(at).knows.is_empty(),
-                    "only a node alone takes an epoch"
-                );
+                assert!(epoch.is_none() || self.at(at).knows.is_empty(), "only a node alone takes an epoch");
                 let node = self.at(at);
                 node.epoch = epoch.unwrap_or(node.epoch);
                 node.slots = SlotSet::from_ranges(&[node.slots.clone(), slots.clone()].concat()).ranges();
             }
             // Gossip does the rest.
             Action::Meet { at, address, .. } => {
-                let met = self
-                    .nodes
-                    .keys()
-                    .find(|name| address_of(name) == *address)
-                    .unwrap()
-                    .clone();
+                let met = self.nodes.keys().find(|name| address_of(name) == *address).unwrap().clone();
                 let mut group: BTreeSet<String> =
                     self.nodes[at].knows.union(&self.nodes[&met].knows).cloned().collect();
                 group.extend([at.clone(), met]);
                 for name in &group {
                     let others = group.iter().filter(|other| *other != name).cloned();
-                    self.nodes
-                        .get_mut(name)
-                        .into_iter()
-                        .for_each(|node| node.knows.extend(others.clone()));
+                    self.nodes.get_mut(name).into_iter().for_each(|node| node.knows.extend(others.clone()));
                 }
             }
             Action::Replicate { at, of } => {
                 assert!(self.nodes[at].slots.is_empty(), "{at} has slots");
-                let primary = self.nodes[at]
-                    .knows
-                    .iter()
-                    .find(|name| id_of(name) == *of)
-                    .expect("known")
-                    .clone();
+                let primary = self.nodes[at].knows.iter().find(|name| id_of(name) == *of).expect("known").clone();
                 assert!(self.nodes[&primary].replica_of.is_none(), "{primary} is a replica");
                 self.at(at).replica_of = Some(primary);
             }
@@ -201,11 +156,7 @@ impl Model {
                 let old = self.nodes[at].replica_of.clone().expect("a replica");
                 let slots = std::mem::take(&mut self.at(&old).slots);
                 let epoch = self.nodes.values().map(|node| node.epoch).max().unwrap() + 1;
-                for node in self
-                    .nodes
-                    .values_mut()
-                    .filter(|node| node.replica_of.as_ref() == Some(&old))
-                {
+                for node in self.nodes.values_mut().filter(|node| node.replica_of.as_ref() == Some(&old)) {
                     node.replica_of = Some(at.clone());
                 }
                 self.at(&old).replica_of = Some(at.clone());
@@ -219,9 +170,7 @@ impl Model {
                 let mut left = SlotSet::default();
                 let old = SlotSet::from_ranges(&self.nodes[from].slots);
                 assert_eq!(old.shared(&moved), moved.len(), "{from} has all that it gives");
-                old.iter()
-                    .filter(|slot| !moved.contains(*slot))
-                    .for_each(|slot| left.insert(slot));
+                old.iter().filter(|slot| !moved.contains(*slot)).for_each(|slot| left.insert(slot));
                 self.at(from).slots = left.ranges();
                 self.at(from).open.clear();
                 let node = self.at(to);
@@ -250,16 +199,9 @@ fn wanted(shards: u16, nodes: usize) -> Vec<WantedShard> {
     (0..shards)
         .map(|n| {
             let letter = char::from(b'a' + n as u8);
-            let node = |m| WantedNode {
-                id: format!("{letter}{m}"),
-                zone: "us-east-1a".to_owned(),
-            };
+            let node = |m| WantedNode { id: format!("{letter}{m}"), zone: "us-east-1a".to_owned() };
             let slots = vec![range(share(n), share(n + 1) - 1)];
-            WantedShard {
-                id: format!("{:04}", n + 1),
-                slots,
-                nodes: (0..nodes).map(node).collect(),
-            }
+            WantedShard { id: format!("{:04}", n + 1), slots, nodes: (0..nodes).map(node).collect() }
         })
         .collect()
 }

@@ -16,46 +16,25 @@ fn fresh_nodes_become_a_cluster() {
 #[test]
 fn one_node_alone_is_a_cluster() {
     let done = Model::fresh(&["a0"]).run(&wanted(1, 1));
-    assert_eq!(
-        done,
-        [Action::Claim {
-            at: "a0".to_owned(),
-            epoch: Some(1),
-            slots: vec![range(0, 16383)]
-        }]
-    );
+    assert_eq!(done, [Action::Claim { at: "a0".to_owned(), epoch: Some(1), slots: vec![range(0, 16383)] }]);
 }
 
 #[test]
 fn one_node_greets_all_others() {
     let mut model = Model::fresh(&["a0", "b0", "c0"]);
-    let Next::Do(claims) = model.next(&wanted(3, 1)) else {
-        panic!()
-    };
+    let Next::Do(claims) = model.next(&wanted(3, 1)) else { panic!() };
     claims.iter().for_each(|action| model.take(action));
-    let Next::Do(meetings) = model.next(&wanted(3, 1)) else {
-        panic!()
-    };
-    let meet = |name: &str| Action::Meet {
-        at: "a0".to_owned(),
-        address: address_of(name),
-        bus_port: 1,
-    };
+    let Next::Do(meetings) = model.next(&wanted(3, 1)) else { panic!() };
+    let meet = |name: &str| Action::Meet { at: "a0".to_owned(), address: address_of(name), bus_port: 1 };
     assert_eq!(meetings, [meet("b0"), meet("c0")]);
 }
 
 #[test]
 fn nothing_is_done_before_every_node_answers() {
     let model = Model::fresh(&["a0", "b0"]);
-    assert_eq!(
-        model.next(&wanted(3, 1)),
-        Next::Wait("node c0 does not answer yet".to_owned())
-    );
+    assert_eq!(model.next(&wanted(3, 1)), Next::Wait("node c0 does not answer yet".to_owned()));
     let model = Model::formed(&wanted(3, 2)).with("b1", |node| node.silent = true);
-    assert_eq!(
-        model.next(&wanted(3, 2)),
-        Next::Wait("node b1 does not answer yet".to_owned())
-    );
+    assert_eq!(model.next(&wanted(3, 2)), Next::Wait("node b1 does not answer yet".to_owned()));
 }
 
 #[test]
@@ -126,10 +105,7 @@ fn a_handover_waits_for_a_replica_in_step() {
     let mut wanted = wanted(2, 2);
     let model = Model::formed(&wanted).with("a1", |node| node.out_of_step = true);
     wanted[0].nodes.remove(0);
-    assert_eq!(
-        model.next(&wanted),
-        Next::Wait("no replica of a0 is in step to take over from it".to_owned())
-    );
+    assert_eq!(model.next(&wanted), Next::Wait("no replica of a0 is in step to take over from it".to_owned()));
 }
 
 #[test]
@@ -166,11 +142,7 @@ fn slots_are_rebalanced() {
     uneven[1].slots = vec![range(100, 16383)];
     let mut model = Model::formed(&uneven);
     let done = model.run(&wanted(2, 1));
-    let moved = Action::MoveSlots {
-        from: "b0".to_owned(),
-        to: "a0".to_owned(),
-        slots: vec![range(100, 8191)],
-    };
+    let moved = Action::MoveSlots { from: "b0".to_owned(), to: "a0".to_owned(), slots: vec![range(100, 8191)] };
     assert_eq!(done, [moved]);
 }
 
@@ -187,11 +159,7 @@ fn every_change_goes_on_wherever_it_was_cut_short() {
             model.take(&action);
             let mut cut = model.clone();
             cut.run(&target);
-            assert_eq!(
-                cut.next(&target),
-                Next::Reached,
-                "{from:?} to {to:?} cut after {action:?}"
-            );
+            assert_eq!(cut.next(&target), Next::Reached, "{from:?} to {to:?} cut after {action:?}");
         }
     }
 }
@@ -201,11 +169,7 @@ fn a_move_that_was_begun_is_finished_first() {
     let model = Model::formed(&wanted(3, 1))
         .with("a0", |node| node.open = " [5->-id-c0]".to_owned())
         .with("c0", |node| node.open = " [5-<-id-a0]".to_owned());
-    let moved = |from: &str, to: &str| Action::MoveSlots {
-        from: from.into(),
-        to: to.into(),
-        slots: vec![range(5, 5)],
-    };
+    let moved = |from: &str, to: &str| Action::MoveSlots { from: from.into(), to: to.into(), slots: vec![range(5, 5)] };
     assert_eq!(model.next(&wanted(3, 1)), Next::Do(vec![moved("a0", "c0")]));
     let done = model.clone().run(&wanted(3, 1));
     assert_eq!(done, [moved("a0", "c0"), moved("c0", "a0")]);
@@ -213,12 +177,7 @@ fn a_move_that_was_begun_is_finished_first() {
 
 #[test]
 fn an_open_slot_whose_other_side_is_gone_is_settled() {
-    let settle = |at: &str| {
-        Next::Do(vec![Action::Settle {
-            at: at.to_owned(),
-            slot: 5,
-        }])
-    };
+    let settle = |at: &str| Next::Do(vec![Action::Settle { at: at.to_owned(), slot: 5 }]);
     let model = Model::formed(&wanted(2, 1)).with("a0", |node| node.open = " [5->-id-gone]".to_owned());
     assert_eq!(model.next(&wanted(2, 1)), settle("a0"));
     // Moved already, but the giver has not closed it.
@@ -231,26 +190,15 @@ fn an_open_slot_whose_other_side_is_gone_is_settled() {
 #[test]
 fn slots_do_not_move_between_nodes_that_have_not_met() {
     let model = Model::formed(&wanted(2, 1)).with("c0", |node| node.knows = BTreeSet::new());
-    let Next::Do(actions) = model.next(&wanted(3, 1)) else {
-        panic!()
-    };
+    let Next::Do(actions) = model.next(&wanted(3, 1)) else { panic!() };
     assert_eq!(kinds(&actions), ["Meet"]);
 }
 
 #[test]
 fn a_node_that_forgot_the_others_is_introduced_again() {
     let model = Model::formed(&wanted(3, 1)).with("b0", |node| node.knows.clear());
-    let Next::Do(actions) = model.next(&wanted(3, 1)) else {
-        panic!()
-    };
-    assert_eq!(
-        actions,
-        [Action::Meet {
-            at: "b0".to_owned(),
-            address: address_of("a0"),
-            bus_port: 1
-        }]
-    );
+    let Next::Do(actions) = model.next(&wanted(3, 1)) else { panic!() };
+    assert_eq!(actions, [Action::Meet { at: "b0".to_owned(), address: address_of("a0"), bus_port: 1 }]);
 }
 
 #[test]
@@ -266,16 +214,9 @@ fn a_greeting_under_way_is_waited_for() {
     );
     hub.view = View::parse(&text).unwrap();
     let other = members.get_mut("b0").unwrap().said.as_mut().unwrap();
-    let text = format!(
-        "id-b0 127.0.0.1:{}@1 myself,master - 0 0 2 connected {}\n",
-        port_of("b0"),
-        slots(8192, 16383)
-    );
+    let text = format!("id-b0 127.0.0.1:{}@1 myself,master - 0 0 2 connected {}\n", port_of("b0"), slots(8192, 16383));
     other.view = View::parse(&text).unwrap();
-    assert_eq!(
-        next(&wanted(2, 1), &members),
-        Next::Wait("node b0 is being greeted".to_owned())
-    );
+    assert_eq!(next(&wanted(2, 1), &members), Next::Wait("node b0 is being greeted".to_owned()));
 }
 
 #[test]
@@ -297,26 +238,14 @@ fn a_replica_is_not_told_to_forget_its_own_primary() {
         node.replica_of = Some("nobody".to_owned());
         node.knows.insert("nobody".to_owned());
     });
-    let Next::Do(actions) = model.next(&wanted(2, 2)) else {
-        panic!()
-    };
-    assert_eq!(
-        actions,
-        [Action::Replicate {
-            at: "b1".to_owned(),
-            of: id_of("b0")
-        }]
-    );
+    let Next::Do(actions) = model.next(&wanted(2, 2)) else { panic!() };
+    assert_eq!(actions, [Action::Replicate { at: "b1".to_owned(), of: id_of("b0") }]);
 }
 
 #[test]
 fn slots_that_nobody_serves_are_claimed_without_an_epoch_in_a_cluster_that_runs() {
     let model = Model::formed(&wanted(2, 1)).with("a0", |node| node.slots = vec![range(0, 8000)]);
-    let claim = Action::Claim {
-        at: "a0".to_owned(),
-        epoch: None,
-        slots: vec![range(8001, 8191)],
-    };
+    let claim = Action::Claim { at: "a0".to_owned(), epoch: None, slots: vec![range(8001, 8191)] };
     assert_eq!(model.next(&wanted(2, 1)), Next::Do(vec![claim]));
 }
 
@@ -326,16 +255,8 @@ fn of_two_claims_the_higher_epoch_counts() {
     let model = Model::formed(&wanted(2, 2)).with("a1", |node| {
         (node.replica_of, node.slots, node.epoch) = (None, vec![range(0, 8191)], 9);
     });
-    let Next::Do(actions) = model.next(&wanted(2, 2)) else {
-        panic!()
-    };
-    assert_eq!(
-        actions,
-        [Action::Replicate {
-            at: "a0".to_owned(),
-            of: id_of("a1")
-        }]
-    );
+    let Next::Do(actions) = model.next(&wanted(2, 2)) else { panic!() };
+    assert_eq!(actions, [Action::Replicate { at: "a0".to_owned(), of: id_of("a1") }]);
 }
 
 #[test]
@@ -343,39 +264,25 @@ fn a_leaving_node_that_is_dead_and_serves_nothing_is_removed() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.silent = true);
     let mut fewer = wanted(2, 2);
     fewer[1].nodes.truncate(1);
-    assert_eq!(
-        model.next(&fewer),
-        Next::Do(vec![Action::Remove {
-            member: "b1".to_owned()
-        }])
-    );
+    assert_eq!(model.next(&fewer), Next::Do(vec![Action::Remove { member: "b1".to_owned() }]));
 }
 
 #[test]
 fn a_leaving_node_that_is_dead_and_serves_slots_is_waited_for() {
     let model = Model::formed(&wanted(3, 1)).with("c0", |node| node.silent = true);
-    assert_eq!(
-        model.next(&wanted(2, 1)),
-        Next::Wait("node c0 does not answer yet".to_owned())
-    );
+    assert_eq!(model.next(&wanted(2, 1)), Next::Wait("node c0 does not answer yet".to_owned()));
 }
 
 #[test]
 fn a_failing_node_keeps_the_cluster_from_being_reached() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.failing = true);
-    assert_eq!(
-        model.next(&wanted(2, 2)),
-        Next::Wait("in the view of a0, b1 is failing".to_owned())
-    );
+    assert_eq!(model.next(&wanted(2, 2)), Next::Wait("in the view of a0, b1 is failing".to_owned()));
 }
 
 #[test]
 fn a_replica_out_of_step_keeps_the_cluster_from_being_reached() {
     let model = Model::formed(&wanted(2, 2)).with("b1", |node| node.out_of_step = true);
-    assert_eq!(
-        model.next(&wanted(2, 2)),
-        Next::Wait("replica b1 is not in step with its primary yet".to_owned())
-    );
+    assert_eq!(model.next(&wanted(2, 2)), Next::Wait("replica b1 is not in step with its primary yet".to_owned()));
 }
 
 #[test]
@@ -383,14 +290,8 @@ fn a_view_that_is_behind_is_waited_for() {
     let mut members = Model::formed(&wanted(3, 1)).members();
     let behind = &mut members.get_mut("c0").unwrap().said.as_mut().unwrap().view;
     behind.nodes.retain(|seen| seen.id != "id-b0");
-    assert_eq!(
-        next(&wanted(3, 1), &members),
-        Next::Wait("in the view of c0, b0 is not known yet".to_owned())
-    );
+    assert_eq!(next(&wanted(3, 1), &members), Next::Wait("in the view of c0, b0 is not known yet".to_owned()));
     let mut members = Model::formed(&wanted(3, 1)).members();
     members.get_mut("c0").unwrap().said.as_mut().unwrap().cluster_ok = false;
-    assert_eq!(
-        next(&wanted(3, 1), &members),
-        Next::Wait("c0 does not take the cluster for working yet".to_owned())
-    );
+    assert_eq!(next(&wanted(3, 1), &members), Next::Wait("c0 does not take the cluster for working yet".to_owned()));
 }
