@@ -111,7 +111,7 @@ fn security_group(
     set: &mut ChangeSet,
 ) {
     let Some(found) = found else {
-        create_security_group(address, wanted, set);
+        create_security_group(address, wanted, live, set);
         return;
     };
     if let Some(refusal) = not_ours(address, &wanted.name, found.ownership) {
@@ -134,7 +134,7 @@ fn security_group(
     push_update(set, address, wanted.name.clone(), fields, calls);
 }
 
-fn create_security_group(address: Address, wanted: &SecurityGroup, set: &mut ChangeSet) {
+fn create_security_group(address: Address, wanted: &SecurityGroup, live: &Live, set: &mut ChangeSet) {
     let mut calls = vec![Planned::new(Call::CreateSecurityGroup(address, wanted.clone()), "not there yet")];
     if !wanted.ingress.is_empty() {
         let call = Call::AuthorizeIngress(GroupRef::Of(address), wanted.ingress.clone());
@@ -143,7 +143,7 @@ fn create_security_group(address: Address, wanted: &SecurityGroup, set: &mut Cha
     let fields = vec![
         Field::added("name", wanted.name.as_str()),
         Field::added("vpc", wanted.vpc_id.as_str()),
-        Field::added("ingress", rule_texts(&wanted.ingress)),
+        Field::added("ingress", rule_texts(&wanted.ingress, live)),
     ];
     let name = wanted.name.clone();
     set.changes.push(Change {
@@ -175,7 +175,7 @@ fn rule_changes(
         return (Vec::new(), Vec::new());
     }
     let before: Vec<String> = found.ingress.iter().map(live_rule_text).collect();
-    let fields = vec![Field::new("ingress", before, rule_texts(&wanted.ingress))];
+    let fields = vec![Field::new("ingress", before, rule_texts(&wanted.ingress, live))];
     let mut calls = Vec::new();
     // First in, then out: a source that only changes its form is never shut out in between.
     if !missing.is_empty() {
@@ -211,13 +211,14 @@ pub(super) fn live_group_id(address: Address, live: &Live) -> Option<&str> {
     group.filter(|group| group.ownership == Ownership::Ours).map(|group| group.id.as_str())
 }
 
-fn rule_texts(rules: &BTreeSet<Rule>) -> Vec<String> {
+/// Rules as people read them; a group by its id once it is live.
+fn rule_texts(rules: &BTreeSet<Rule>, live: &Live) -> Vec<String> {
     rules
         .iter()
         .map(|rule| {
             let source = match &rule.source {
-                Source::Cidr(text) | Source::PrefixList(text) | Source::Group(GroupRef::Known(text)) => text.clone(),
-                Source::Group(GroupRef::Of(address)) => address.to_string(),
+                Source::Cidr(text) | Source::PrefixList(text) | Source::Group(GroupRef::Known(text)) => text,
+                Source::Group(GroupRef::Of(address)) => live_group_id(*address, live).unwrap_or(address.as_str()),
             };
             format!("tcp {} from {source}", rule.port)
         })

@@ -1,5 +1,13 @@
 //! All integration tests, in one crate: one link, one binary.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, says what it skips, and hands the programs their PATH"
+)]
+
 mod architecture;
 mod cli;
 mod executing;

@@ -46,7 +46,7 @@ impl Ran {
         progress
             .retain(|line| ["created", "updated", "deleted", "replaced", "done"].iter().any(|end| line.contains(end)));
         progress.sort_unstable();
-        let first = lines.iter().position(|line| is_progress(&line)).unwrap_or(lines.len());
+        let first = lines.iter().position(|line| is_progress(line)).unwrap_or(lines.len());
         let before = &lines[..first];
         let after = lines[first..].iter().copied().filter(|line| !is_progress(line));
         let all: Vec<&str> = before.iter().copied().chain(progress).chain(after).collect();
@@ -225,6 +225,11 @@ impl Sandbox {
         let mut text = text.replace(self.folder.to_str().unwrap(), "SANDBOX");
         if let Some(node) = &self.node {
             text = text.replace(&node.url, "http://NODE");
+        }
+        // How a name that doesn't exist is told of is the system's business.
+        if let Some((before, rest)) = text.split_once("failed to lookup address information: ") {
+            let end = rest.find('\n').unwrap_or(rest.len());
+            text = format!("{before}…{}", &rest[end..]);
         }
         let mut out = String::new();
         for line in text.split_inclusive('\n') {

@@ -33,8 +33,8 @@ fn a_plan_file_becomes_a_cluster_that_serves_and_goes_again() {
     sandbox.file("day19.yaml", &plan_file(17101));
     let ran = sandbox.run_well(&["apply", "day19.yaml", "--yes", "--json"]);
     let last = end(&ran.stdout);
-    assert_eq!(last["health"]["ping"], "PONG", "{last}");
-    assert_eq!(last["health"]["slots"], 16384, "{last}");
+    assert_eq!(last["check"]["ping"], "PONG", "{last}");
+    assert_eq!(last["check"]["slots"], 16384, "{last}");
     assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 0);
 
     // A client that we did not write, through the configuration endpoint.
@@ -52,7 +52,7 @@ fn a_plan_file_becomes_a_cluster_that_serves_and_goes_again() {
             .replace("multi_az: true", &format!("multi_az: {}", replicas > 0));
         sandbox.file("day19.yaml", &text);
         let ran = sandbox.run_well(&["apply", "day19.yaml", "--yes", "--json"]);
-        let health = &end(&ran.stdout)["health"];
+        let health = &end(&ran.stdout)["check"];
         let counts = (health["primaries"].as_u64(), health["replicas"].as_u64());
         assert_eq!(counts, (Some(shards), Some(shards * replicas)), "{health}");
         assert_eq!(health["faults"], serde_json::json!([]), "{health}");

@@ -285,11 +285,8 @@ impl Error {
                 });
                 texts.collect::<Vec<_>>().join("\n")
             }
-            // A problem of a plan file brings its own line, mark and hint.
-            Error::PlanFile(problems) => {
-                let texts = problems.iter().map(|problem| format!("{label} {problem}"));
-                texts.collect::<Vec<_>>().join("\n")
-            }
+            // A problem of a plan file begins with its place, as editors look for it, and brings its line and hint.
+            Error::PlanFile(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             _ => with_hint(self.to_string(), self.hint()),
         }
     }

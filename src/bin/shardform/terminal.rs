@@ -11,8 +11,8 @@ use crate::args::Global;
 use crate::environment::Environment;
 use crate::error::Error;
 
-/// Width of text that doesn't go to a terminal.
-const WIDTH_ELSEWHERE: usize = 120;
+/// Width of text that doesn't go to a terminal: nothing is cut there.
+const WIDTH_ELSEWHERE: usize = 10_000;
 /// The narrowest width that lines are cut for.
 const NARROWEST: usize = 40;
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{Edits, refuse, settled};
 use crate::call::{Call, ReplicaCount, ShardZones};
 use crate::desired::{Desired, spread};
@@ -110,8 +112,11 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
     let id = wanted.id.clone();
     if then > now {
         let shards = shards_out(desired, found);
-        let reason = format!("more shards: {}; slots move online", shard_texts(&shards[now.min(shards.len())..]));
-        edits.scale.push(Planned::waiting(Call::AddShards(id.clone(), shards), settled(&id), reason));
+        for shard in shards.iter().skip(now) {
+            edits.field(&format!("node_groups.{}", shard.node_group_id), Value::Null, shard.zones.join(" "));
+        }
+        let call = Call::AddShards(id.clone(), shards);
+        edits.scale.push(Planned::waiting(call, settled(&id), "more shards; slots move to them online"));
         return;
     }
     // Who goes is taken from what is live: by hand, those that the plan file lists no longer; else the last ones.
@@ -119,17 +124,15 @@ pub(super) fn shards(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
     let by_hand = !desired.written.node_groups.is_empty();
     let mut candidates: Vec<&LiveNodeGroup> = found.node_groups.iter().collect();
     candidates.sort_by_key(|group| (by_hand && !listed.contains(group.id.as_str()), group.id.clone()));
-    let gone: Vec<String> = candidates.split_off(then).into_iter().map(|group| group.id.clone()).collect();
-    let reason = format!("fewer shards: {} go; their slots move online to the others", gone.join(", "));
+    let mut gone = Vec::new();
+    for group in candidates.split_off(then) {
+        let zones: Vec<&str> = group.zones.values().map(String::as_str).collect();
+        edits.field(&format!("node_groups.{}", group.id), zones.join(" "), Value::Null);
+        gone.push(group.id.clone());
+    }
+    let reason = "fewer shards; their slots move to the others online";
     let count = u32::try_from(then).unwrap_or(u32::MAX);
     edits.scale.push(Planned::waiting(Call::RemoveShards(id.clone(), count, gone), settled(&id), reason));
-}
-
-/// Shards with their zones, as `0004 (us-east-1a us-east-1b)`.
-fn shard_texts(shards: &[ShardZones]) -> String {
-    let texts: Vec<String> =
-        shards.iter().map(|shard| format!("{} ({})", shard.node_group_id, shard.zones.join(" "))).collect();
-    texts.join(", ")
 }
 
 /// Zones of all shards after scaling out: those that are there as they are, the new ones as planned or spread on.
@@ -138,10 +141,17 @@ fn shards_out(desired: &Desired, found: &LiveReplicationGroup) -> Vec<ShardZones
     let live: BTreeMap<&str, &LiveNodeGroup> =
         found.node_groups.iter().map(|group| (group.id.as_str(), group)).collect();
     let zones = live_zones(desired, found);
+    // Their replicas have come or gone by then, because that is done first.
+    let counts = replica_counts(desired, found);
     let mut out: Vec<ShardZones> = found
         .node_groups
         .iter()
-        .map(|group| ShardZones { node_group_id: group.id.clone(), zones: group.zones.values().cloned().collect() })
+        .map(|group| {
+            let replicas = counts.iter().find(|(other, ..)| other.id == group.id).map(|(_, _, then)| *then);
+            let mut all = grown_zones(group, replicas.unwrap_or_default(), &zones);
+            all.truncate(replicas.map_or(all.len(), |replicas| replicas + 1));
+            ShardZones { node_group_id: group.id.clone(), zones: all }
+        })
         .collect();
     let mut fresh = wanted.shards.iter().filter(|shard| !live.contains_key(shard.id.as_str()));
     while out.len() < wanted.shards.len() {

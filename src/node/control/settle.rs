@@ -149,10 +149,8 @@ fn name_endpoints(group: &mut ReplicationGroup, region: &str) {
         return;
     }
     let (id, port) = (group.id.clone(), group.port);
-    let name = |label: &str, middle: &str| Endpoint {
-        address: format!("{label}.local.{middle}{region}.cache.localhost"),
-        port,
-    };
+    let name =
+        |label: &str, middle: &str| Endpoint { address: format!("{label}.local.{middle}{region}.cache.invalid"), port };
     group.endpoint = Some(name(&id, "clustercfg."));
     for member in group.members_mut() {
         member.endpoint = Some(name(&member.id, "0001."));

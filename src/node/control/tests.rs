@@ -197,7 +197,7 @@ fn without_nodes_the_clock_moves_everything() {
     assert_eq!(world.state.next_due(), Some(START_MS + 1000));
     assert!(!world.pass(999));
     assert!(world.pass(1));
-    assert_eq!(world.group().endpoint.unwrap().address, "day19.local.clustercfg.eu-west-1.cache.localhost");
+    assert_eq!(world.group().endpoint.unwrap().address, "day19.local.clustercfg.eu-west-1.cache.invalid");
     world.delete("day19").unwrap();
     world.pass(500);
     assert!(world.state.regions[REGION].groups.is_empty());
