@@ -46,7 +46,7 @@ impl Ran {
         progress
             .retain(|line| ["created", "updated", "deleted", "replaced", "done"].iter().any(|end| line.contains(end)));
         progress.sort_unstable();
-        let first = lines.iter().position(|line| is_progress(line)).unwrap_or(lines.len());
+        let first = lines.iter().position(&is_progress).unwrap_or(lines.len());
         let before = &lines[..first];
         let after = lines[first..].iter().copied().filter(|line| !is_progress(line));
         let all: Vec<&str> = before.iter().copied().chain(progress).chain(after).collect();
