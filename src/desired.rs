@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, ParameterGroup, ReplicationGroup, Rule, SecurityGroup};
 use crate::call::{Shard, Source, SubnetGroup};
 use crate::engine_version::{default_parameter_group, default_version, family, satisfies};
-use crate::observed::{Query, Subnet, Surroundings, SurroundingsQuery};
+use crate::observed::{Live, Observed, Query, Subnet, Surroundings, SurroundingsQuery};
 use crate::resource::{Address, Architecture, Names, STACK_TAG, Tags, USER_DATA_TAG};
 use crate::spec::{AllowSource, ClientSpec, ClusterSpec, Engine, KeyPairSpec, RedisClientInstall, Spec, SshSource};
 
@@ -110,7 +110,9 @@ pub fn query(spec: &Spec) -> Query {
 ///
 /// # Errors
 /// All that the surroundings lack, each with the part of the plan file that asks for it.
-pub fn desired(spec: &Spec, inputs: &Inputs, around: &Surroundings) -> Result<Desired, Vec<Impossible>> {
+pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desired, Vec<Impossible>> {
+    let spec = &with_live_version(spec, &observed.live);
+    let around = &observed.surroundings;
     let mut problems = Vec::new();
     let names = Names::new(&spec.name);
     let tags = stack_tags(spec);
@@ -171,6 +173,20 @@ pub fn desired(spec: &Spec, inputs: &Inputs, around: &Surroundings) -> Result<De
         written: spec.cluster.clone(),
         tags,
     })
+}
+
+/// A version that the plan file leaves out is the live one's where there is one: newer defaults are for new clusters.
+fn with_live_version(spec: &Spec, live: &Live) -> Spec {
+    let mut spec = spec.clone();
+    let engine = spec.cluster.engine.unwrap_or(Engine::Redis);
+    let group = live.replication_group.as_ref().filter(|group| group.engine.as_deref() == Some(engine.as_str()));
+    if spec.cluster.engine_version.is_none()
+        && let Some(version) =
+            group.and_then(|group| group.members.iter().find_map(|member| member.engine_version.as_ref()))
+    {
+        spec.cluster.engine_version = Some(version.split('.').take(2).collect::<Vec<_>>().join("."));
+    }
+    spec
 }
 
 fn impossible(path: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Impossible {

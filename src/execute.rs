@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::call::Call;
 use crate::cloud::{Cloud, CloudError, ErrorKind, Ids, Progress};
 use crate::event::Event;
 use crate::resource::Address;
@@ -23,6 +24,9 @@ const LONGEST_POLL: Duration = Duration::from_secs(15);
 /// How long a status may be unreadable, one poll after the other, before the step fails: a short outage of the API
 /// is no reason to leave a cluster that is being made.
 const UNREADABLE_FOR: Duration = Duration::from_secs(120);
+/// How long a changed group's `available` is doubted while nobody has seen it move: what AWS tells lags behind what it
+/// was asked for, and "available" right after a change is most likely the one from before.
+const DOUBTED_FOR: Duration = Duration::from_secs(10);
 /// How long a call may be refused as "not now" before the step fails.
 const BUSY_FOR: Duration = Duration::from_secs(3600);
 
@@ -77,13 +81,27 @@ pub async fn execute<C: Cloud>(
             };
             running.spawn(runner.run());
         }
-        let Some(joined) = running.join_next().await else { break };
-        // A step's task neither panics nor is it ever aborted; if it were, its dependants would be told of as left.
-        if let Ok((step, end)) = joined {
-            walk.finish(step, end);
+        match running.join_next().await {
+            None => break,
+            Some(Ok((step, end))) => walk.finish(step, end),
+            // A step's task is never aborted and has no way to panic; what it would leave behind is told of below.
+            Some(Err(_)) => {}
         }
     }
+    walk.tell_of_the_rest(graph);
     walk.outcome
+}
+
+/// Whether a call changes a group that was `available` before, so that this word alone doesn't show that it is done.
+fn is_doubtful(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::ModifyReplicationGroup(_)
+            | Call::IncreaseReplicaCount(..)
+            | Call::DecreaseReplicaCount(..)
+            | Call::AddShards(..)
+            | Call::RemoveShards(..)
+    )
 }
 
 /// How one step ended.
@@ -133,6 +151,13 @@ impl Walk {
             }
         }
         ready
+    }
+
+    /// Steps that came to no end by themselves are not passed over in silence.
+    fn tell_of_the_rest(&mut self, graph: &StepGraph) {
+        for step in graph.steps.iter().filter(|step| !self.ended.contains_key(&step.id)) {
+            self.outcome.left.push((step.clone(), String::new()));
+        }
     }
 
     fn end(&mut self, id: usize, done: bool) {
@@ -220,8 +245,12 @@ impl<C: Cloud> Runner<C> {
         let began = Instant::now();
         let mut last_read = Instant::now();
         let mut seen = String::new();
+        let doubtful = is_doubtful(&self.step.call);
         loop {
             match self.cloud.status(&wait, &self.ids).await {
+                Ok(Progress::Reached) if doubtful && seen.is_empty() && began.elapsed() < DOUBTED_FOR => {
+                    last_read = Instant::now();
+                }
                 Ok(Progress::Reached) => return End::Done(id),
                 Ok(Progress::Failed(reason)) => return End::Failed(self.failure(reason)),
                 Ok(Progress::Pending(status)) => {
@@ -231,6 +260,8 @@ impl<C: Cloud> Runner<C> {
                         self.tell(|step, at| Event::Waiting { step, status, at });
                     }
                 }
+                // Throttled, or out of reach for a while: the cloud goes on all the same.
+                Err(error) if error.kind == ErrorKind::Busy => {}
                 Err(error) if error.kind == ErrorKind::Unreachable && last_read.elapsed() < UNREADABLE_FOR => {}
                 Err(error) => return End::Failed(error),
             }

@@ -174,6 +174,29 @@ fn parameter_calls(name: &str, parameters: &BTreeMap<String, String>) -> Vec<Pla
         .collect()
 }
 
+/// Takes back the deletion of parameter groups that stay attached, as while the replication group can't be changed at
+/// the moment: a later plan deletes them.
+pub(super) fn keep_attached(live: &Live, set: &mut ChangeSet) {
+    let attaches = |planned: &Planned| match &planned.call {
+        Call::ModifyReplicationGroup(modify) => modify.parameter_group.is_some(),
+        _ => false,
+    };
+    let group = set.change(Address::ReplicationGroup);
+    if group.is_some_and(|change| change.calls.iter().any(attaches)) {
+        return;
+    }
+    let members = live.replication_group.iter().flat_map(|group| &group.members);
+    let attached: BTreeSet<&str> = members.filter_map(|member| member.parameter_group.as_deref()).collect();
+    let stays = |planned: &Planned| match &planned.call {
+        Call::DeleteParameterGroup(name) => attached.contains(name.as_str()),
+        _ => false,
+    };
+    for change in &mut set.changes {
+        change.calls.retain(|planned| !stays(planned));
+    }
+    set.changes.retain(|change| !change.calls.is_empty());
+}
+
 fn delete_call(group: &LiveParameterGroup, reason: &str) -> Planned {
     Planned::new(Call::DeleteParameterGroup(group.name.clone()), reason)
 }

@@ -143,6 +143,7 @@ pub fn diff(desired: &Desired, live: &Live) -> ChangeSet {
     elasticache::subnet_group(desired, live, &mut set);
     elasticache::parameter_group(desired, live, &mut set);
     replication_group::diff(desired, live, &mut set);
+    elasticache::keep_attached(live, &mut set);
     // A security group is never replaced, so the id of a live one is the one that the calls will meet.
     for planned in set.changes.iter_mut().flat_map(|change| &mut change.calls) {
         planned.call.resolve_groups(|address| ec2::live_group_id(address, live).map(str::to_owned));

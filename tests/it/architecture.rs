@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("steps", &["resource", "call", "diff"]),
     ("event", &["resource", "steps"]),
     ("cloud", &["resource", "observed", "call"]),
-    ("execute", &["resource", "steps", "event", "cloud"]),
+    ("execute", &["resource", "call", "steps", "event", "cloud"]),
     ("cluster", &["observed"]),
     ("keys", &[]),
     ("secret", &[]),

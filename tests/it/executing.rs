@@ -74,6 +74,22 @@ async fn not_now_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn available_right_after_a_change_is_doubted() {
+    let cloud = live(QUICKSTART).await;
+    let set = plan(&QUICKSTART.replace("shards: 3", "shards: 4"), &cloud);
+    cloud.lag(5);
+    let began = Instant::now();
+    crate::planning::carry_out(&set, &cloud).await;
+    assert!(began.elapsed() >= GROUP_TAKES, "{:?}", began.elapsed());
+    // Where it never seems to move, it is believed in the end.
+    let set = plan(&QUICKSTART.replace("shards: 3", "shards: 5"), &cloud);
+    cloud.lag(u32::MAX);
+    let began = Instant::now();
+    crate::planning::carry_out(&set, &cloud).await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interruption_leaves_the_waiting_and_begins_nothing_new() {
     let cloud = live(QUICKSTART).await;
     let set = shardform::diff::teardown(&Names::new("day19"), &cloud.observed().live);

@@ -37,6 +37,8 @@ struct State {
     fail: BTreeMap<&'static str, CloudError>,
     busy: BTreeMap<&'static str, u32>,
     counter: u32,
+    /// So many polls more tell the status from before the last change.
+    stale_polls: u32,
 }
 
 pub fn surroundings() -> Surroundings {
@@ -74,6 +76,7 @@ impl FakeCloud {
                 fail: BTreeMap::new(),
                 busy: BTreeMap::new(),
                 counter: 0,
+                stale_polls: 0,
             }),
         }
     }
@@ -103,6 +106,11 @@ impl FakeCloud {
     /// Lets the next `times` calls of this operation be answered with "not now".
     pub fn busy(&self, operation: &'static str, times: u32) {
         self.state.lock().unwrap().busy.insert(operation, times);
+    }
+
+    /// Lets the next polls tell of a settled group, whatever it is.
+    pub fn lag(&self, polls: u32) {
+        self.state.lock().unwrap().stale_polls = polls;
     }
 
     /// The operations so far, with the second in which each came in.
@@ -140,6 +148,10 @@ impl Cloud for FakeCloud {
     async fn status(&self, wait: &Wait, _ids: &Ids) -> Result<Progress, CloudError> {
         let mut state = self.state.lock().unwrap();
         state.settle();
+        if state.stale_polls > 0 && matches!(wait, Wait::ReplicationGroupSettled { .. }) {
+            state.stale_polls -= 1;
+            return Ok(Progress::Reached);
+        }
         let live = &state.observed.live;
         Ok(match wait {
             Wait::InstanceRunning => match live.instances.first() {

@@ -11,7 +11,7 @@ use shardform::cloud::Ids;
 use shardform::desired::{Inputs, desired};
 use shardform::diff::{ChangeSet, diff, teardown};
 use shardform::execute::execute;
-use shardform::observed::{LiveRule, LiveSource};
+use shardform::observed::{Live, LiveRule, LiveSource, Observed};
 use shardform::resource::{Names, Ownership};
 use shardform::spec::{ReadOptions, Spec, read};
 use shardform::steps::{StepGraph, steps};
@@ -31,7 +31,7 @@ pub fn spec(text: &str) -> Spec {
 pub fn plan(text: &str, cloud: &FakeCloud) -> ChangeSet {
     let observed = cloud.observed();
     let inputs = Inputs { public_key: Some("ssh-ed25519 AAAA me@here".to_owned()) };
-    let wanted = desired(&spec(text), &inputs, &observed.surroundings).expect("it is possible");
+    let wanted = desired(&spec(text), &inputs, &observed).expect("it is possible");
     diff(&wanted, &observed.live)
 }
 
@@ -296,6 +296,88 @@ async fn what_is_not_ours_is_never_touched() {
     assert_eq!(set.notes.len(), 5, "{set:#?}");
 }
 
+/// Quickstart with more lines in its cluster.
+fn with(lines: &str) -> String {
+    QUICKSTART.replace(SNAPSHOTS, &format!("{SNAPSHOTS}{lines}"))
+}
+
+/// Changes what the cloud tells of the replication group.
+fn retell(cloud: &FakeCloud, change: impl FnOnce(&mut shardform::observed::LiveReplicationGroup)) {
+    cloud.change(|observed| change(observed.live.replication_group.as_mut().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_the_same_by_id_and_by_arn_and_an_alias_is_not_compared() {
+    for key in ["1234abcd-12ab-34cd-56ef-1234567890ab", "alias/my-key"] {
+        let text = with(&format!("  at_rest_encryption: true\n  kms_key_id: {key}\n"));
+        let cloud = live(&text).await;
+        let arn = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        retell(&cloud, |group| group.kms_key_id = Some(arn.to_owned()));
+        let set = plan(&text, &cloud);
+        assert!(set.changes.is_empty() && set.refusals.is_empty(), "{key}: {set:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn user_groups_that_the_cloud_leaves_out_are_none() {
+    let before = with("  transit_encryption: required\n");
+    let cloud = live(&before).await;
+    retell(&cloud, |group| group.user_group_ids = None);
+    let set = plan(&format!("{before}  user_group_ids: [readers]\n"), &cloud);
+    assert_eq!(set.changes.len(), 1, "{set:#?}");
+    assert_eq!(set.changes[0].fields[0].path, "user_group_ids");
+    carry_out(&set, &cloud).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_is_settled_before_user_groups_come() {
+    let cloud = live(&with("  transit_encryption: preferred\n")).await;
+    let set = plan(&with("  transit_encryption: required\n  user_group_ids: [readers]\n"), &cloud);
+    let calls: Vec<&str> = set.changes[0].calls.iter().map(|planned| planned.reason.as_str()).collect();
+    assert_eq!(calls, ["settings that change in place", "user groups"]);
+    carry_out(&set, &cloud).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_group_that_stays_attached_is_not_deleted() {
+    let cloud = live(&with("  parameters:\n    timeout: 60\n")).await;
+    retell(&cloud, |group| group.status = "snapshotting".to_owned());
+    let set = plan(QUICKSTART, &cloud);
+    let addresses: Vec<&str> = set.changes.iter().map(|change| change.address.as_str()).collect();
+    assert_eq!(addresses, ["replication_group.cluster"], "only the wait is left: {set:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_left_out_is_the_live_one() {
+    let old = QUICKSTART.replace("\"7.1\"", "\"6.2\"");
+    let cloud = live(&old.replace(SNAPSHOTS, &format!("{SNAPSHOTS}  parameters:\n    timeout: 60\n"))).await;
+    let text = QUICKSTART.replace("  engine_version: \"7.1\"\n", "");
+    let set = plan(&text.replace(SNAPSHOTS, &format!("{SNAPSHOTS}  parameters:\n    timeout: 60\n")), &cloud);
+    assert!(set.changes.is_empty(), "{set:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_are_compared_by_what_they_mean() {
+    let text = QUICKSTART
+        .replace("  shards: 3\n", "  node_groups:\n    - slots: 0-99,200-8191\n    - slots: 100-199,8192-16383\n");
+    let cloud = live(&text).await;
+    retell(&cloud, |group| {
+        group.node_groups[0].slots = Some("200-8191, 0-99".to_owned());
+        group.node_groups[1].slots = Some("100-199,8192-16383".to_owned());
+    });
+    assert!(plan(&text, &cloud).is_empty());
+    retell(&cloud, |group| group.node_groups[0].slots = Some("0-8191".to_owned()));
+    assert_eq!(plan(&text, &cloud).refusals.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_window_is_told_of_before_a_change_brings_it_along() {
+    let cloud = live(QUICKSTART).await;
+    retell(&cloud, |group| group.pending = vec!["node_type = cache.r7g.large".to_owned()]);
+    let set = plan(&with("  description: Sessions\n"), &cloud);
+    assert!(set.notes.iter().any(|note| note.contains("cache.r7g.large")), "{set:#?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn teardown_of_the_whole_stack() {
     let cloud = live(&QUICKSTART.replace(SNAPSHOTS, "  parameters:\n    timeout: 60\n")).await;
@@ -356,7 +438,8 @@ fn what_the_surroundings_lack_is_said_before_any_call() {
     around.ec2_instance_connect = None;
     around.image_id = None;
     around.engine_versions.as_mut().unwrap().retain(|version| version.family != "redis7");
-    let problems = desired(&spec(QUICKSTART), &Inputs::default(), &around).unwrap_err();
+    let observed = Observed { surroundings: around, live: Live::default() };
+    let problems = desired(&spec(QUICKSTART), &Inputs::default(), &observed).unwrap_err();
     let told: Vec<String> = problems.iter().map(|problem| format!("{}: {problem}", problem.path)).collect();
     expect_test::expect![[r#"
         cluster.engine_version: redis 7.1 is not offered in this region

@@ -128,7 +128,7 @@ impl Session {
         let observed = self.cloud.observe(&query).await.map_err(Error::Cloud)?;
         let changes = match intent {
             Intent::Apply => {
-                let desired = desired::desired(spec, &self.inputs, &observed.surroundings);
+                let desired = desired::desired(spec, &self.inputs, &observed);
                 diff(&desired.map_err(|reasons| self.impossible(&reasons))?, &observed.live)
             }
             Intent::Destroy => teardown(&query.names, &observed.live),

@@ -25,7 +25,10 @@ pub(super) fn fixed_at_creation(desired: &Desired, found: &LiveReplicationGroup,
     fixed("port", port, Some(wanted.port.to_string()));
     let text = |value: Option<bool>| value.map(|value| value.to_string());
     fixed("at_rest_encryption", text(found.at_rest_encryption), text(written.at_rest_encryption));
-    fixed("kms_key_id", found.kms_key_id.clone(), written.kms_key_id.clone());
+    // AWS tells the key's ARN, whatever it was given. An alias can't be told from its name alone, so it is not compared.
+    let key = |id: &String| id.rsplit("key/").next().unwrap_or(id).to_owned();
+    let asked_key = written.kms_key_id.as_ref().filter(|id| !id.contains("alias/"));
+    fixed("kms_key_id", found.kms_key_id.as_ref().map(key), asked_key.map(key));
     fixed("data_tiering", text(found.data_tiering), text(written.data_tiering));
     let network = written.network_type.map(|network| network.as_str().to_owned());
     fixed("network_type", found.network_type.clone(), network);
@@ -76,7 +79,7 @@ fn zones_by_hand(desired: &Desired, found: &LiveReplicationGroup, set: &mut Chan
             );
         }
         if let (Some(asked), Some(live_slots)) = (&shard.slots, &live.slots)
-            && asked != live_slots
+            && ranges(asked) != ranges(live_slots)
         {
             refuse(
                 set,
@@ -86,4 +89,16 @@ fn zones_by_hand(desired: &Desired, found: &LiveReplicationGroup, set: &mut Chan
             );
         }
     }
+}
+
+/// Slots such as `0-99, 200` as ranges in their order, so that only what they mean is compared.
+fn ranges(slots: &str) -> Vec<(u32, u32)> {
+    let number = |text: &str| text.trim().parse::<u32>().unwrap_or(u32::MAX);
+    let range = |text: &str| match text.split_once('-') {
+        Some((first, last)) => (number(first), number(last)),
+        None => (number(text), number(text)),
+    };
+    let mut ranges: Vec<(u32, u32)> = slots.split(',').map(range).collect();
+    ranges.sort_unstable();
+    ranges
 }

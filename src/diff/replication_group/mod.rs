@@ -154,6 +154,7 @@ fn wait(id: &str, found: &LiveReplicationGroup, set: &mut ChangeSet) {
 struct Edits {
     fields: Vec<Field>,
     settings: ModifyReplicationGroup,
+    access: ModifyReplicationGroup,
     upgrade: ModifyReplicationGroup,
     resize: ModifyReplicationGroup,
     multi_az_on: bool,
@@ -166,20 +167,24 @@ fn changes(desired: &Desired, found: &LiveReplicationGroup, live: &Live, set: &m
     let mut edits = Edits {
         fields: Vec::new(),
         settings: modify(),
+        access: modify(),
         upgrade: modify(),
         resize: modify(),
         multi_az_on: false,
         scale: Vec::new(),
     };
-    let refusals_before = set.refusals.len();
     fixed::fixed_at_creation(desired, found, set);
-    settings::engine(desired, found, &mut edits, set);
     settings::settings(desired, found, &mut edits);
-    settings::encryption(wanted, found, &mut edits, set);
     settings::security_groups(wanted, found, live, &mut edits);
-    settings::parameter_group(desired, found, live, &mut edits);
-    scale::replicas(desired, found, &mut edits, set);
-    scale::shards(desired, found, &mut edits, set);
+    // Of a secondary of a global datastore the primary decides the rest.
+    if wanted.global_replication_group_id.is_none() {
+        settings::engine(desired, found, &mut edits, set);
+        settings::node_type(wanted, found, &mut edits);
+        settings::encryption(wanted, found, &mut edits, set);
+        settings::parameter_group(desired, found, live, &mut edits);
+        scale::replicas(desired, found, &mut edits, set);
+        scale::shards(desired, found, &mut edits, set);
+    }
     let mut calls = edits.chain(&modify());
     let mut fields = edits.fields;
     // Last, because tags can be put on only while the group is available.
@@ -188,10 +193,13 @@ fn changes(desired: &Desired, found: &LiveReplicationGroup, live: &Live, set: &m
         return;
     }
     set.refusals.extend(not_ours(ADDRESS, &wanted.id, found.ownership));
-    // The refused field is told of; the others aren't applied without it.
-    if set.refusals.len() == refusals_before {
-        super::ec2::push_update(set, ADDRESS, wanted.id.clone(), fields, calls);
+    if !found.pending.is_empty() && calls.iter().any(|planned| matches!(planned.call, Call::ModifyReplicationGroup(_)))
+    {
+        // Changes are made at once, and AWS makes what waits for the maintenance window along with them.
+        let pending = found.pending.join(", ");
+        set.notes.push(format!("{ADDRESS} has changes that wait for its maintenance window, made now too: {pending}"));
     }
+    super::ec2::push_update(set, ADDRESS, wanted.id.clone(), fields, calls);
 }
 
 impl Edits {
@@ -211,6 +219,8 @@ impl Edits {
             }
         };
         push(&self.settings, "settings that change in place", &mut calls);
+        // AWS takes user groups only once TLS is required and settled.
+        push(&self.access, "user groups", &mut calls);
         push(&self.upgrade, "engine upgrade, node by node, with brief failovers", &mut calls);
         push(&self.resize, "new node type, node by node, with brief failovers", &mut calls);
         calls.append(&mut self.scale);

@@ -63,10 +63,6 @@ pub(super) fn settings(desired: &Desired, found: &LiveReplicationGroup, edits: &
         edits.field("snapshot_retention_days", live, wanted.snapshot_retention_days);
         edits.settings.snapshot_retention_days = Some(wanted.snapshot_retention_days);
     }
-    if let Some(live) = found.node_type.as_ref().filter(|live| **live != wanted.node_type) {
-        edits.field("node_type", live.as_str(), wanted.node_type.as_str());
-        edits.resize.node_type = Some(wanted.node_type.clone());
-    }
     if let Some(live) = found.multi_az.filter(|live| *live != wanted.multi_az) {
         edits.field("multi_az", live, wanted.multi_az);
         if wanted.multi_az {
@@ -76,6 +72,13 @@ pub(super) fn settings(desired: &Desired, found: &LiveReplicationGroup, edits: &
         }
     }
     written_settings(wanted, found, edits);
+}
+
+pub(super) fn node_type(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edits: &mut Edits) {
+    if let Some(live) = found.node_type.as_ref().filter(|live| **live != wanted.node_type) {
+        edits.field("node_type", live.as_str(), wanted.node_type.as_str());
+        edits.resize.node_type = Some(wanted.node_type.clone());
+    }
 }
 
 /// Settings that are managed only where the plan file writes them.
@@ -117,21 +120,29 @@ fn written_settings(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edi
     log_delivery(wanted, found, edits);
 }
 
+/// A set that the cloud leaves out where it is empty: left out, it is empty if the cloud tells of its members at all, and
+/// unknown (`None`) if it doesn't.
+fn told_set(found: &LiveReplicationGroup, live: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {
+    live.cloned().or_else(|| (!found.members.is_empty()).then(BTreeSet::new))
+}
+
 fn user_groups(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edits: &mut Edits) {
     let asked: BTreeSet<String> = wanted.user_group_ids.iter().cloned().collect();
-    let Some(live) = found.user_group_ids.as_ref().filter(|live| !asked.is_empty() && **live != asked) else {
+    let Some(live) = told_set(found, found.user_group_ids.as_ref()) else { return };
+    if asked.is_empty() || live == asked {
         return;
-    };
+    }
     edits.field("user_group_ids", live.iter().cloned().collect::<Vec<_>>(), wanted.user_group_ids.clone());
-    edits.settings.user_groups_to_add = asked.difference(live).cloned().collect();
-    edits.settings.user_groups_to_remove = live.difference(&asked).cloned().collect();
+    edits.access.user_groups_to_add = asked.difference(&live).cloned().collect();
+    edits.access.user_groups_to_remove = live.difference(&asked).cloned().collect();
 }
 
 fn log_delivery(wanted: &ReplicationGroup, found: &LiveReplicationGroup, edits: &mut Edits) {
     let asked: BTreeSet<String> = log_texts(&wanted.log_delivery).into_iter().collect();
-    let Some(live) = found.log_delivery.as_ref().filter(|live| !asked.is_empty() && **live != asked) else {
+    let Some(live) = told_set(found, found.log_delivery.as_ref()) else { return };
+    if asked.is_empty() || live == asked {
         return;
-    };
+    }
     edits.field("log_delivery", live.iter().cloned().collect::<Vec<_>>(), log_texts(&wanted.log_delivery));
     let log_type = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
     let kept: BTreeSet<String> = asked.iter().map(log_type).collect();
