@@ -3,7 +3,7 @@
 //! Pure. Imports `spec`, `resource`, and the values that the answer is made of. What can't be (no subnet, one zone
 //! with Multi-AZ, a version that nobody offers) is said here, before the first call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
@@ -544,9 +544,4 @@ fn check_zones(shards: &[Shard], zones: &[String], problems: &mut Vec<Impossible
             format!("the stack's subnets are in {}", zones.join(", ")),
         ));
     }
-}
-
-/// Engine parameters as the plan file has them, for views.
-pub fn parameters(desired: &Desired) -> BTreeMap<String, String> {
-    desired.parameter_group.as_ref().map(|group| group.parameters.clone()).unwrap_or_default()
 }

@@ -345,9 +345,4 @@ impl LiveReplicationGroup {
             && self.node_groups.iter().all(|group| group.status == "available")
             && members == self.member_ids.len()
     }
-
-    /// Whether the group is on its way into or out of life, so that its shape can't be compared yet.
-    pub fn is_moving(&self) -> bool {
-        matches!(self.status.as_str(), "creating" | "modifying" | "deleting" | "snapshotting")
-    }
 }
