@@ -5,11 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, ParameterGroup, ReplicationGroup, Rule, SecurityGroup};
 use crate::call::{Shard, Source, SubnetGroup};
-use crate::engine_version::{default_parameter_group, default_version, family, satisfies};
+use crate::engine_version::{as_written, default_parameter_group, default_version, family, satisfies};
 use crate::observed::{Live, Observed, Query, Subnet, Surroundings, SurroundingsQuery};
 use crate::resource::{Address, Architecture, Names, STACK_TAG, Tags, USER_DATA_TAG};
 use crate::spec::{AllowSource, ClientSpec, ClusterSpec, Engine, KeyPairSpec, RedisClientInstall, Spec, SshSource};
@@ -184,7 +182,7 @@ fn with_live_version(spec: &Spec, live: &Live) -> Spec {
         && let Some(version) =
             group.and_then(|group| group.members.iter().find_map(|member| member.engine_version.as_ref()))
     {
-        spec.cluster.engine_version = Some(version.split('.').take(2).collect::<Vec<_>>().join("."));
+        spec.cluster.engine_version = Some(as_written(version));
     }
     spec
 }
@@ -363,16 +361,19 @@ fn cluster_rules(spec: &Spec, vpc_id: &str, around: &Surroundings, problems: &mu
     rules
 }
 
+/// The word of the plan file. Only it is compared, and not the script: a better script is no reason to replace a host.
+fn redis_client(client: &ClientSpec) -> &'static str {
+    match client.redis_client.unwrap_or(RedisClientInstall::Package) {
+        RedisClientInstall::Package => "package",
+        RedisClientInstall::Source => "source",
+    }
+}
+
 fn user_data(client: &ClientSpec) -> &'static str {
     match client.redis_client.unwrap_or(RedisClientInstall::Package) {
         RedisClientInstall::Package => include_str!("../templates/user-data-package.sh"),
         RedisClientInstall::Source => include_str!("../templates/user-data-source.sh"),
     }
-}
-
-/// First 16 hex digits of the SHA-256 of a text.
-pub fn fingerprint(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn instance(
@@ -405,7 +406,7 @@ fn instance(
     };
     let user_data = user_data(client).to_owned();
     let mut tags = with_name(tags, names.instance());
-    tags.insert(USER_DATA_TAG.to_owned(), fingerprint(&user_data));
+    tags.insert(USER_DATA_TAG.to_owned(), redis_client(client).to_owned());
     Some(Instance {
         image_id,
         instance_type: instance_type(client).to_owned(),

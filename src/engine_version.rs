@@ -41,6 +41,13 @@ pub fn satisfies(live: &str, asked: &str) -> bool {
     })
 }
 
+/// A full version in the form in which plan files have it: `7.1` for `7.1.0`; before Redis 6 all of it.
+pub fn as_written(full: &str) -> String {
+    let all: Vec<&str> = full.split('.').collect();
+    let is_old = matches!(all.first(), Some(&("2" | "3" | "4" | "5")));
+    all[..if is_old { all.len() } else { all.len().min(2) }].join(".")
+}
+
 /// Whether going from `live` to `asked` would be a downgrade, compared part by part as far as both go.
 pub fn is_downgrade(live: &str, asked: &str) -> bool {
     let numbers = |version: &str| version.split('.').map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
@@ -75,6 +82,13 @@ mod tests {
         assert!(!satisfies("6.2.6", "6.0"));
         assert!(!satisfies("7", "7.1"));
         assert!(!satisfies("7.10.0", "7.1"));
+    }
+
+    #[test]
+    fn full_versions_are_written_short() {
+        assert_eq!(as_written("7.1.0"), "7.1");
+        assert_eq!(as_written("5.0.6"), "5.0.6");
+        assert_eq!(as_written("8"), "8");
     }
 
     #[test]

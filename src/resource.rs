@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 /// The tag that says which stack a resource belongs to; its value is the stack's name.
 pub const STACK_TAG: &str = "shardform:stack";
 
-/// The tag of a client host that holds the fingerprint of its user data, so that a change of it is seen.
+/// The tag of a client host that says how the redis client got onto it, so that a change of that is seen.
 pub const USER_DATA_TAG: &str = "shardform:user-data";
 
 /// Tags by key.

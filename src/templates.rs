@@ -9,6 +9,8 @@ pub struct Template {
     pub name: &'static str,
     /// What it is for, in one line.
     pub summary: &'static str,
+    /// Whether it can be applied on the local cloud as it is: what it names is there, and it asks for no TLS.
+    pub runs_locally: bool,
     /// Its text; `{{name}}` stands for the stack's name.
     pub text: &'static str,
 }
@@ -18,22 +20,31 @@ pub const TEMPLATES: &[Template] = &[
     Template {
         name: "quickstart",
         summary: "3 shards x 3 small nodes, and a client host with redis-cli",
+        runs_locally: true,
         text: include_str!("../templates/quickstart.yaml"),
     },
     Template {
         name: "production",
         summary: "own VPC, TLS, encryption at rest, backups, logs",
+        runs_locally: false,
         text: include_str!("../templates/production.yaml"),
     },
     Template {
         name: "cluster-only",
         summary: "no client host: applications that exist already are let in",
+        runs_locally: false,
         text: include_str!("../templates/cluster-only.yaml"),
     },
-    Template { name: "ci", summary: "one small cluster for each CI job", text: include_str!("../templates/ci.yaml") },
+    Template {
+        name: "ci",
+        summary: "one small cluster for each CI job",
+        runs_locally: true,
+        text: include_str!("../templates/ci.yaml"),
+    },
     Template {
         name: "full",
         summary: "every field with its meaning and its default",
+        runs_locally: true,
         text: include_str!("../templates/full.yaml"),
     },
 ];

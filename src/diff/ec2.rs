@@ -110,6 +110,7 @@ fn security_group(
     live: &Live,
     set: &mut ChangeSet,
 ) {
+    note_of_nobody(address, wanted, set);
     let Some(found) = found else {
         create_security_group(address, wanted, live, set);
         return;
@@ -132,6 +133,13 @@ fn security_group(
     fields.extend(tag_fields);
     calls.extend(tag_call(&found.id, missing));
     push_update(set, address, wanted.name.clone(), fields, calls);
+}
+
+/// A cluster that nobody may reach is most likely an oversight.
+fn note_of_nobody(address: Address, wanted: &SecurityGroup, set: &mut ChangeSet) {
+    if address == Address::ClusterGroup && wanted.ingress.is_empty() {
+        set.notes.push(format!("{address} lets nobody in: `cluster.allow_from` names who may reach the cluster"));
+    }
 }
 
 fn create_security_group(address: Address, wanted: &SecurityGroup, live: &Live, set: &mut ChangeSet) {
@@ -352,6 +360,7 @@ fn instance_fields(wanted: &Instance) -> Vec<Field> {
         Field::added("key_pair", wanted.key_name.as_str()),
         Field::added("subnet", wanted.subnet_id.as_str()),
         Field::added("security_group", Address::ClientGroup.as_str()),
+        Field::added("redis_client", wanted.tags.get(USER_DATA_TAG).cloned()),
         Field::added("disk_gib", wanted.disk_gib),
         Field::added("disk_encrypted", true),
         Field::added("imds_v2_only", true),

@@ -54,10 +54,10 @@ pub struct Global {
     #[arg(long, global = true, conflicts_with = "endpoint_url", help_heading = GLOBAL)]
     pub local: bool,
     /// Send AWS calls to this URL instead of AWS
-    #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_url, help_heading = GLOBAL)]
     pub endpoint_url: Option<String>,
     /// AWS region, before the plan file's and the AWS configuration's
-    #[arg(long, global = true, value_name = "REGION", help_heading = GLOBAL)]
+    #[arg(long, global = true, value_name = "REGION", value_parser = parse_region, help_heading = GLOBAL)]
     pub region: Option<String>,
     /// Profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
@@ -258,6 +258,22 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// An empty one counts as not given, as an unset variable of a CI job leaves it.
+fn parse_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_url = host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace));
+    if is_url || text.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("a URL begins with http:// or https://".to_owned())
+    }
+}
+
+fn parse_region(text: &str) -> Result<String, String> {
+    let is_region = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if is_region { Ok(text.to_owned()) } else { Err("a region is written like us-east-1".to_owned()) }
+}
+
 fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number with s, m or h, such as 20s".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -291,6 +307,13 @@ mod tests {
         for wrong in ["", "20", "s", "-1s", "1.5m", "20 s", "99999999999999999999s", "9999999h"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn urls_and_regions_are_checked() {
+        assert!(parse_url("http://127.0.0.1:4510").is_ok() && parse_url("").is_ok());
+        assert!(parse_url("127.0.0.1:4510").is_err() && parse_url("http://a b").is_err());
+        assert!(parse_region("us-gov-west-1").is_ok() && parse_region("us east").is_err());
     }
 
     #[test]

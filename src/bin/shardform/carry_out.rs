@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use shardform::diff::Action;
+use shardform::diff::Change;
 use shardform::event::Event;
 use shardform::execute::{Outcome, execute};
 use shardform::resource::{Address, Ownership};
@@ -21,6 +21,9 @@ use crate::terminal::{Terminal, Volume};
 use crate::view::json::{EndEvent, PlanEvent};
 use crate::view::outcome::{self, Finished};
 use crate::view::plan;
+
+/// How often what moves by itself is waited for before something is changed: others may go on changing it.
+const MOST_WAITS: u32 = 3;
 
 /// How the user wants it.
 pub struct Manner {
@@ -55,25 +58,63 @@ pub async fn carry_out(
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<u8, Error> {
-    let shown = interrupt.leaving(session.picture(manner.intent)).await?;
-    show(session, &shown, terminal)?;
-    if !shown.changes.refusals.is_empty() {
-        return Err(session.refused(&shown.changes.refusals));
+    let mut waited = 0;
+    loop {
+        let shown = interrupt.leaving(session.picture(manner.intent)).await?;
+        show(session, &shown, terminal)?;
+        if !shown.changes.refusals.is_empty() {
+            return Err(session.refused(&shown.changes.refusals));
+        }
+        if shown.steps.steps.is_empty() {
+            return nothing_to_do(session, manner, &shown, terminal).await;
+        }
+        let confirmed = interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
+        if confirmed.steps.steps.is_empty() {
+            return nothing_to_do(session, manner, &confirmed, terminal).await;
+        }
+        terminal.say("")?;
+        let only_waits = confirmed.is_only_waiting() && manner.intent == Intent::Apply && waited < MOST_WAITS;
+        if !only_waits {
+            return finish(session, manner, &confirmed, interrupt, terminal).await;
+        }
+        // What differs can be told only now that nothing moves any more.
+        let (outcome, stop) = run(session, manner, &confirmed, interrupt, terminal).await;
+        if !outcome.is_complete() {
+            return conclude(session, manner, &outcome, stop, Duration::ZERO, interrupt, terminal).await;
+        }
+        waited += 1;
+        terminal.say("")?;
     }
-    if shown.steps.steps.is_empty() {
-        return nothing_to_do(session, manner, &shown, terminal).await;
-    }
-    interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
+}
 
-    terminal.say("")?;
+/// Carries out what is confirmed, and tells how it ended.
+async fn finish(
+    session: &Session,
+    manner: &Manner,
+    confirmed: &Picture,
+    interrupt: &Interrupt,
+    terminal: &Terminal,
+) -> Result<u8, Error> {
     let began = Instant::now();
-    let (outcome, stop) = run(session, manner, &shown, interrupt, terminal).await;
-    let finished = Finished {
-        outcome: &outcome,
-        intent: manner.intent,
-        took: began.elapsed(),
-        again: session.again.command(manner.command()),
-    };
+    let (outcome, stop) = run(session, manner, confirmed, interrupt, terminal).await;
+    conclude(session, manner, &outcome, stop, began.elapsed(), interrupt, terminal).await
+}
+
+async fn conclude(
+    session: &Session,
+    manner: &Manner,
+    outcome: &Outcome,
+    stop: Option<Stop>,
+    took: Duration,
+    interrupt: &Interrupt,
+    terminal: &Terminal,
+) -> Result<u8, Error> {
+    let again = session.again.command(manner.command());
+    let finished = Finished { outcome, intent: manner.intent, took, again };
+    if terminal.animated {
+        // The last drawn line doesn't end by itself.
+        terminal.say("")?;
+    }
     terminal.say(&outcome::text(&finished, terminal.paint))?;
     let result = match ended(session, manner, &finished, stop) {
         None => look_back(session, manner, interrupt, terminal).await,
@@ -128,11 +169,12 @@ async fn nothing_to_do(
     Ok(0)
 }
 
-/// Asks, and looks again right before the first change: what was confirmed is what runs.
-async fn confirm(session: &Session, manner: &Manner, shown: &Picture, terminal: &Terminal) -> Result<(), Error> {
+/// Asks, and looks again right before the first change: what was confirmed is what runs. What has come about by itself
+/// meanwhile is left out; anything new stops it.
+async fn confirm(session: &Session, manner: &Manner, shown: &Picture, terminal: &Terminal) -> Result<Picture, Error> {
     // To wait changes nothing, so there is nothing to confirm.
-    if shown.changes.changes.iter().all(|change| change.action == Action::Wait) {
-        return Ok(());
+    if shown.is_only_waiting() {
+        return Ok(shown.clone());
     }
     if !manner.yes {
         if !terminal.can_ask() {
@@ -147,10 +189,11 @@ async fn confirm(session: &Session, manner: &Manner, shown: &Picture, terminal: 
         }
     }
     let now = session.picture(manner.intent).await?;
-    if now.changes != shown.changes || now.steps != shown.steps {
+    let confirmed = |change: &Change| shown.changes.changes.contains(change);
+    if !now.changes.refusals.is_empty() || !now.changes.changes.iter().all(confirmed) {
         return Err(Error::Moved(now.moved_since(shown)));
     }
-    Ok(())
+    Ok(now)
 }
 
 /// Walks the steps, reporting meanwhile; time and Ctrl-C end the waiting.

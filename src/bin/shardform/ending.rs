@@ -5,6 +5,7 @@ use shardform::cluster::{self, Finding, Health};
 use shardform::observed::{Endpoint, Live, LiveInstance, LiveReplicationGroup};
 use shardform::spec::SshSource;
 
+use crate::plan_file;
 use crate::session::{Session, quoted};
 use crate::terminal::Paint;
 use crate::view::printable;
@@ -63,6 +64,9 @@ pub struct ClientHost {
     pub address: String,
     /// How to get onto it, where the plan file lets anybody but AWS's own service in.
     pub ssh: Option<String>,
+    /// Where the private key is that the stack has generated, or that it is not on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<String>,
     /// What else there is to know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
@@ -120,6 +124,9 @@ impl Ending {
             row("client host", &printable(&host.address));
             for more in host.ssh.as_deref().into_iter().chain(host.note) {
                 row("", more);
+            }
+            if let Some(key) = &host.private_key {
+                row("private key", &printable(key));
             }
         }
         lines.push(format!("\n{}", paint.bold("Next:")));
@@ -185,13 +192,13 @@ async fn client_host(session: &Session, host: &LiveInstance) -> Option<ClientHos
         (false, false) => Some("open to EC2 Instance Connect alone: connect from the EC2 console"),
         (false, true) => None,
     };
-    if note.is_some() {
-        return Some(ClientHost { address, ssh: None, note });
-    }
-    let key = session.private_key().await;
-    let key = key.map(|path| format!("-i {} ", quoted(&path.display().to_string())));
-    let ssh = Some(format!("ssh {}{USER}@{address}", key.unwrap_or_default()));
-    Some(ClientHost { address, ssh, note })
+    let key = session.private_key().await.map(|path| path.display().to_string());
+    let lost = "not on this machine: it was generated elsewhere, or its file is gone";
+    let private_key =
+        plan_file::generates_key(&session.plan_file).then(|| key.clone().unwrap_or_else(|| lost.to_owned()));
+    let identity = key.map(|path| format!("-i {} ", quoted(&path))).unwrap_or_default();
+    let ssh = note.is_none().then(|| format!("ssh {identity}{USER}@{address}"));
+    Some(ClientHost { address, ssh, private_key, note })
 }
 
 fn redis_cli(session: &Session, endpoint: &Endpoint) -> String {

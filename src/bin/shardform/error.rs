@@ -56,6 +56,14 @@ pub struct Finding {
     pub hint: String,
 }
 
+impl Finding {
+    /// One that is about the plan file alone.
+    pub fn in_plan_file(at: Place, message: String, hint: &str) -> Self {
+        let (operation, code) = (String::new(), String::new());
+        Finding { address: None, at, operation, code, message, hint: hint.to_owned() }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.at)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shardform::aws::{AwsCloud, AwsOptions};
 use shardform::cloud::{Cloud, Ids};
 use shardform::desired::{self, Inputs};
-use shardform::diff::{ChangeSet, Refusal, diff, teardown};
+use shardform::diff::{Action, ChangeSet, Refusal, diff, teardown};
 use shardform::observed::{Live, Query};
 use shardform::resource::{Address, Names};
 use shardform::spec::PlanFile;
@@ -77,11 +77,15 @@ impl Session {
             Intent::Apply => (plan_file::inputs(&plan_file)?, plan_file::auth_token(&plan_file, environment)?),
             Intent::Destroy | Intent::Look => (Inputs::default(), None),
         };
-        let key_dir = environment.key_folder().ok_or(Error::NoHome("XDG_DATA_HOME"))?;
         let private_key_file = plan_file::private_key_file(&plan_file);
-        let endpoint_url =
-            if global.local { Some(local::ensure(environment, terminal).await?) } else { global.endpoint_url.clone() };
-        let region = global.region.clone().or_else(|| plan_file.spec.region.clone());
+        let endpoint_url = if global.local {
+            Some(local::ensure(environment, terminal).await?)
+        } else {
+            global.endpoint_url.clone().filter(|url| !url.is_empty())
+        };
+        let key_dir = key_folder(&plan_file, intent, endpoint_url.as_deref(), environment)?;
+        let given = global.region.clone().filter(|region| !region.is_empty());
+        let region = given.or_else(|| plan_file.spec.region.clone());
         let options = AwsOptions {
             region: region.or_else(|| global.local.then(|| LOCAL_REGION.to_owned())),
             profile: global.profile.clone(),
@@ -163,7 +167,32 @@ impl Session {
     }
 }
 
+/// Where generated keys are. Clouds other than AWS all have the same account, so each has a folder of its own. Without
+/// a home only who generates a key can't go on.
+fn key_folder(
+    plan_file: &PlanFile,
+    intent: Intent,
+    endpoint_url: Option<&str>,
+    environment: &Environment,
+) -> Result<PathBuf, Error> {
+    let Some(folder) = environment.key_folder() else {
+        let needs_one = intent == Intent::Apply && plan_file::generates_key_at_default(plan_file);
+        return if needs_one { Err(Error::NoHome("XDG_DATA_HOME")) } else { Ok(PathBuf::new()) };
+    };
+    let authority = endpoint_url.and_then(|url| url.split('/').nth(2));
+    Ok(match authority {
+        Some(authority) => folder.join(authority.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-")),
+        None => folder,
+    })
+}
+
 impl Picture {
+    /// Whether nothing is to be changed, and something moves that is to be waited for.
+    pub fn is_only_waiting(&self) -> bool {
+        let mut changes = self.changes.changes.iter();
+        !self.steps.steps.is_empty() && changes.all(|change| change.action == Action::Wait)
+    }
+
     /// The ids of what is live, for steps that wait for it or refer to it.
     pub fn ids(&self) -> Ids {
         let live = &self.live;

@@ -37,8 +37,8 @@ pub(super) fn diff(desired: &Desired, live: &Live, set: &mut ChangeSet) {
         "create-failed" | "restore-failed" => refuse(
             set,
             "cluster",
-            format!("`{id}` is {}: AWS could not make it", found.status),
-            "see its events with `status`, then `destroy` and apply again; where capacity ran out, another zone or node type helps",
+            format!("`{id}` is {}", found.status),
+            "`destroy` it and apply again; where capacity ran out, another zone or node type helps",
         ),
         "deleting" => refuse(
             set,
@@ -60,7 +60,15 @@ fn settled(id: &str) -> Wait {
     Wait::ReplicationGroupSettled { id: id.to_owned() }
 }
 
+/// A shard without replicas has nothing to fail over to.
+fn note_of_no_replicas(wanted: &ReplicationGroup, set: &mut ChangeSet) {
+    if wanted.shards.iter().any(|shard| shard.replica_zones.is_empty()) {
+        set.notes.push(format!("{ADDRESS} has shards without replicas: when their primary fails, their data is lost"));
+    }
+}
+
 fn create(wanted: &ReplicationGroup, set: &mut ChangeSet) {
+    note_of_no_replicas(wanted, set);
     let call = Call::CreateReplicationGroup(Box::new(wanted.clone()));
     set.changes.push(Change {
         address: ADDRESS,
@@ -192,6 +200,7 @@ fn changes(desired: &Desired, found: &LiveReplicationGroup, live: &Live, set: &m
     if calls.is_empty() {
         return;
     }
+    note_of_no_replicas(wanted, set);
     set.refusals.extend(not_ours(ADDRESS, &wanted.id, found.ownership));
     if !found.pending.is_empty() && calls.iter().any(|planned| matches!(planned.call, Call::ModifyReplicationGroup(_)))
     {

@@ -9,7 +9,7 @@ use crate::call::{GroupRef, LogDeliveryChange, ReplicationGroup};
 use crate::desired::Desired;
 use crate::diff::ChangeSet;
 use crate::diff::ec2::live_group_id;
-use crate::engine_version::{is_downgrade, satisfies};
+use crate::engine_version::{as_written, is_downgrade, satisfies};
 use crate::observed::{Live, LiveReplicationGroup};
 use crate::resource::{Address, Ownership};
 
@@ -45,7 +45,7 @@ pub(super) fn engine(desired: &Desired, found: &LiveReplicationGroup, edits: &mu
             set,
             "cluster.engine_version",
             format!("{} can't be downgraded to {} in place", others.join(", "), wanted.engine_version),
-            format!("set `engine_version: \"{}\"`", others.last().copied().unwrap_or_default()),
+            format!("set `engine_version: \"{}\"`", as_written(others.last().copied().unwrap_or_default())),
         );
         return;
     }

@@ -77,10 +77,9 @@ fn told(file: &Path, template: &Template, name: &str, terminal: &Terminal) -> Re
     terminal.say(&format!("wrote {shown} (template {}, stack {name})\n", template.name))?;
     terminal.say(&terminal.paint.bold("Next:"))?;
     let word = quoted(&shown);
-    for (command, what) in [
-        (format!("shardform apply {word} --local"), "try it on this machine, without AWS"),
-        (format!("shardform plan {word}"), "see what it would make on AWS"),
-    ] {
+    let local = (format!("shardform apply {word} --local"), "try it on this machine, without AWS");
+    let aws = (format!("shardform plan {word}"), "see what it would make on AWS");
+    for (command, what) in template.runs_locally.then_some(local).into_iter().chain([aws]) {
         terminal.say(&format!("  {command:<44}  {what}"))?;
     }
     Ok(())
@@ -89,7 +88,8 @@ fn told(file: &Path, template: &Template, name: &str, terminal: &Terminal) -> Re
 /// `day19.yaml` makes the stack `day19`.
 fn name_from_file(file: &Path) -> String {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let name = if GENERIC_STEMS.contains(&stem) { None } else { stack_name(stem) };
+    // Of a name in another script too little would be left.
+    let name = if GENERIC_STEMS.contains(&stem) || !stem.is_ascii() { None } else { stack_name(stem) };
     name.unwrap_or_else(|| DEFAULT_NAME.to_owned())
 }
 

@@ -126,15 +126,17 @@ fn clusters_text(clusters: &Value) -> String {
 async fn logs(cloud: &LocalCloud, follow: bool, lines: usize, terminal: &Terminal) -> Result<u8, Error> {
     let path = cloud.log_file();
     let (last, mut read_to) = tail(&path, lines).map_err(|error| LocalError::NoLog(path.clone(), error))?;
+    // For programs each line is a JSON string.
+    let show = |line: &str| if terminal.json { terminal.print_json(&line) } else { terminal.print(line) };
     for line in last {
-        terminal.print(&line)?;
+        show(&line)?;
     }
     while follow && !terminal.is_closed() {
         tokio::time::sleep(FOLLOW_EVERY).await;
         let (text, end) = news(&path, read_to).unwrap_or((String::new(), read_to));
         read_to = end;
-        if !text.is_empty() {
-            terminal.print(text.trim_end_matches('\n'))?;
+        for line in text.lines() {
+            show(line)?;
         }
     }
     Ok(0)

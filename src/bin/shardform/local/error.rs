@@ -46,6 +46,9 @@ pub enum LocalError {
         /// The last lines of it.
         lines: Vec<String>,
     },
+    /// It has nothing to start as cache nodes.
+    #[error("the local cloud has nothing to run as cache nodes: {0}")]
+    NoEngine(String),
     /// It doesn't end.
     #[error("the local cloud (process {0}) is still there after {1:?}")]
     NotGone(u32, Duration),
@@ -72,6 +75,7 @@ impl LocalError {
             LocalError::Ended { log, .. } | LocalError::NotUp { log, .. } => {
                 return Some(format!("all of its output is in {}", log.display()));
             }
+            LocalError::NoEngine(_) => "then run this again",
             LocalError::NotGone(..) => "`shardform local logs` shows what it waits for",
             LocalError::NoLog(..) => "`shardform local start` starts it",
         };

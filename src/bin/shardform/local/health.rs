@@ -38,6 +38,9 @@ pub struct Report {
     /// What it starts as cache nodes.
     #[serde(default)]
     pub engine: Option<String>,
+    /// Why it has no program to start as cache nodes, although it was not told to do without.
+    #[serde(default)]
+    pub engine_missing: Option<String>,
     /// Its clusters, as it tells them.
     #[serde(default)]
     pub clusters: Option<Value>,

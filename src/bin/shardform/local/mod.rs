@@ -61,7 +61,11 @@ pub async fn ensure(environment: &Environment, terminal: &Terminal) -> Result<St
     if matches!(health(cloud.listen).await, Health::Silent) {
         terminal.mention(&format!("starting the local cloud at {}", cloud.listen));
     }
-    let (_, warnings) = cloud.start(environment).await?;
+    let (report, warnings) = cloud.start(environment).await?;
+    // Without cache nodes nothing could be applied: better told before the plan than after half of it.
+    if let Some(missing) = report.engine_missing {
+        return Err(LocalError::NoEngine(missing).into());
+    }
     warnings.iter().for_each(|warning| terminal.tell(warning));
     Ok(cloud.url())
 }
