@@ -1,6 +1,7 @@
 //! Private keys of client hosts: generated once, written to a file that only the owner can read, never sent anywhere.
 //!
-//! An edge: it touches files. It knows nothing of clouds; it hands out the public half alone.
+//! An edge: it touches files. It knows nothing of clouds; it hands out the public half alone. A generated key says in
+//! its comment whose it is, and only such a key is ever removed: a file that a user has brought is only read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -40,12 +41,17 @@ pub fn default_path(key_dir: &Path, account: &str, region: &str, stack: &str) ->
     key_dir.join(format!("{account}-{region}-{stack}.pem"))
 }
 
-/// The public key (OpenSSH's format, without a comment) of the private key in a file; the key is generated if there
-/// is no such file.
+/// The comment of a stack's generated private key, by which its file is known as the stack's own.
+pub fn owner(account: &str, region: &str, stack: &str) -> String {
+    format!("shardform {account}/{region}/{stack}")
+}
+
+/// The public key (OpenSSH's format, without a comment) of the private key in a file; the key is generated, with
+/// `owner` for its comment, if there is no such file.
 ///
 /// # Errors
 /// The file can't be read, written or understood.
-pub fn ensure(path: &Path) -> Result<String, KeyError> {
+pub fn ensure(path: &Path, owner: &str) -> Result<String, KeyError> {
     match public_key(path) {
         Err(KeyError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {}
         other => return other,
@@ -54,20 +60,23 @@ pub fn ensure(path: &Path) -> Result<String, KeyError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|source| at(directory, source))?;
     }
-    let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(KeyError::Generate)?;
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(KeyError::Generate)?;
+    key.set_comment(owner);
     let text = key.to_openssh(LineEnding::LF).map_err(KeyError::Generate)?;
     publish(path, text.as_bytes())?;
     // Whoever came first, this is what is in the file.
     public_key(path)
 }
 
-/// Removes the private key's file if it holds the private half of this public key. Whether it did.
+/// Removes the private key's file if it was generated for this owner and holds the private half of this public key.
+/// Whether it did.
 ///
 /// # Errors
 /// The file is there and can't be removed.
-pub fn remove_if_matches(path: &Path, public_key_text: &str) -> Result<bool, KeyError> {
-    let Ok(own) = public_key(path) else { return Ok(false) };
-    if without_comment(&own) != without_comment(public_key_text) {
+pub fn remove_own(path: &Path, public_key_text: &str, owner: &str) -> Result<bool, KeyError> {
+    let Ok(key) = read(path) else { return Ok(false) };
+    let is_own = key.comment() == owner;
+    if !is_own || without_comment(&public_half(path, &key)?) != without_comment(public_key_text) {
         return Ok(false);
     }
     match fs::remove_file(path) {
@@ -78,11 +87,18 @@ pub fn remove_if_matches(path: &Path, public_key_text: &str) -> Result<bool, Key
 
 /// The public half of the private key in a file.
 fn public_key(path: &Path) -> Result<String, KeyError> {
-    let format = |source| KeyError::Format { path: path.to_owned(), source };
+    public_half(path, &read(path)?)
+}
+
+fn read(path: &Path) -> Result<PrivateKey, KeyError> {
     let text = fs::read(path).map_err(|source| at(path, source))?;
-    let mut key = PrivateKey::from_openssh(text).map_err(format)?.public_key().clone();
+    PrivateKey::from_openssh(text).map_err(|source| KeyError::Format { path: path.to_owned(), source })
+}
+
+fn public_half(path: &Path, key: &PrivateKey) -> Result<String, KeyError> {
+    let mut key = key.public_key().clone();
     key.set_comment("");
-    key.to_openssh().map_err(format)
+    key.to_openssh().map_err(|source| KeyError::Format { path: path.to_owned(), source })
 }
 
 fn at(path: &Path, source: io::Error) -> KeyError {
@@ -123,6 +139,8 @@ mod tests {
 
     use super::*;
 
+    const OWNER: &str = "shardform 123456789012/us-east-1/day19";
+
     /// A directory of the test's own that goes with it.
     struct Scratch(PathBuf);
 
@@ -142,9 +160,9 @@ mod tests {
     fn a_key_is_made_once_and_only_its_owner_reads_it() {
         let scratch = Scratch::new();
         let path = default_path(&scratch.0.join("keys"), "123456789012", "us-east-1", "day19");
-        let first = ensure(&path).unwrap();
+        let first = ensure(&path, OWNER).unwrap();
         assert!(first.starts_with("ssh-ed25519 AAAA"), "{first}");
-        assert_eq!(ensure(&path).unwrap(), first);
+        assert_eq!(ensure(&path, OWNER).unwrap(), first);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -158,7 +176,7 @@ mod tests {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let path = path.clone();
-                std::thread::spawn(move || ensure(&path).unwrap())
+                std::thread::spawn(move || ensure(&path, OWNER).unwrap())
             })
             .collect();
         let keys: std::collections::BTreeSet<String> = threads.into_iter().map(|one| one.join().unwrap()).collect();
@@ -167,16 +185,34 @@ mod tests {
     }
 
     #[test]
-    fn only_the_matching_key_is_removed() {
+    fn only_the_matching_key_of_the_same_stack_is_removed() {
         let scratch = Scratch::new();
         let path = scratch.0.join("key.pem");
-        let public = ensure(&path).unwrap();
-        let other = ensure(&scratch.0.join("other.pem")).unwrap();
-        assert!(!remove_if_matches(&path, &other).unwrap());
+        let public = ensure(&path, &owner("123456789012", "us-east-1", "day19")).unwrap();
+        let other = ensure(&scratch.0.join("other.pem"), OWNER).unwrap();
+        assert!(!remove_own(&path, &other, OWNER).unwrap());
+        assert!(!remove_own(&path, &public, "shardform 123456789012/us-east-1/day20").unwrap());
         assert!(path.exists());
-        assert!(remove_if_matches(&path, &format!("{public} me@home\n")).unwrap());
+        assert!(remove_own(&path, &format!("{public} me@home\n"), OWNER).unwrap());
         assert!(!path.exists());
-        assert!(!remove_if_matches(&path, &public).unwrap());
+        assert!(!remove_own(&path, &public, OWNER).unwrap());
+    }
+
+    #[test]
+    fn a_users_own_key_is_used_and_neither_changed_nor_removed() {
+        let scratch = Scratch::new();
+        fs::create_dir_all(&scratch.0).unwrap();
+        for comment in ["", "me@home", "shardform 123456789012/us-east-1/day1"] {
+            let path = scratch.0.join("id_ed25519");
+            let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).unwrap();
+            key.set_comment(comment);
+            let text = key.to_openssh(LineEnding::LF).unwrap();
+            fs::write(&path, text.as_bytes()).unwrap();
+            let public = ensure(&path, OWNER).unwrap();
+            assert_eq!(without_comment(&key.public_key().to_openssh().unwrap()), without_comment(&public));
+            assert!(!remove_own(&path, &public, OWNER).unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), text.as_str());
+        }
     }
 
     #[test]
@@ -185,7 +221,7 @@ mod tests {
         let path = scratch.0.join("key.pem");
         fs::create_dir_all(&scratch.0).unwrap();
         fs::write(&path, "my notes").unwrap();
-        assert!(matches!(ensure(&path), Err(KeyError::Format { .. })));
+        assert!(matches!(ensure(&path, OWNER), Err(KeyError::Format { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "my notes");
     }
 }

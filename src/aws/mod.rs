@@ -111,17 +111,25 @@ impl AwsCloud {
         self.account.get_or_init(ask).await.as_deref()
     }
 
+    /// The account's id as names have it: where the cloud doesn't tell it, a word stands for it.
+    async fn account_name(&self) -> &str {
+        self.account().await.unwrap_or("account")
+    }
+
     /// Where the stack's generated private key is.
-    ///
-    /// The account is part of the default place; where the cloud doesn't tell it, a word stands for it.
     pub async fn private_key_file(&self) -> PathBuf {
         match &self.options.private_key_file {
             Some(path) => path.clone(),
             None => {
-                let account = self.account().await.unwrap_or("account");
+                let account = self.account_name().await;
                 crate::keys::default_path(&self.options.key_dir, account, &self.region, &self.options.stack)
             }
         }
+    }
+
+    /// Whose a generated private key is, as its file says.
+    async fn key_owner(&self) -> String {
+        crate::keys::owner(self.account_name().await, &self.region, &self.options.stack)
     }
 }
 

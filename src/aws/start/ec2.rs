@@ -41,8 +41,8 @@ pub(super) async fn import_key_pair(cloud: &AwsCloud, key: &KeyPair) -> Result<S
     let public_key = match &key.source {
         KeySource::PublicKey(text) => text.trim().to_owned(),
         KeySource::Generate => {
-            let path = cloud.private_key_file().await;
-            keys::ensure(&path).map_err(|error| key_file_error(OPERATION, &error))?
+            let (path, owner) = (cloud.private_key_file().await, cloud.key_owner().await);
+            keys::ensure(&path, &owner).map_err(|error| key_file_error(OPERATION, &error))?
         }
     };
     let request = cloud
@@ -86,8 +86,8 @@ pub(super) async fn delete_key_pair(cloud: &AwsCloud, id: &str, public_key: Opti
         request.send().await.map_err(failed(OPERATION))?;
     }
     if let Some(public_key) = public_key {
-        let path = cloud.private_key_file().await;
-        keys::remove_if_matches(&path, public_key).map_err(|error| key_file_error(OPERATION, &error))?;
+        let (path, owner) = (cloud.private_key_file().await, cloud.key_owner().await);
+        keys::remove_own(&path, public_key, &owner).map_err(|error| key_file_error(OPERATION, &error))?;
     }
     Ok(())
 }
