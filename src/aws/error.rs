@@ -163,6 +163,8 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         | "InvalidCacheClusterStateFault"
         | "InvalidCacheParameterGroupState"
         | "InvalidCacheParameterGroupStateFault"
+        | "InvalidUserGroupState"
+        | "InvalidUserGroupStateFault"
         | "Unavailable"
         | "ServiceUnavailable" => ErrorKind::Busy,
         "InvalidAction" | "UnknownOperation" | "UnknownOperationException" | "NotImplemented" => ErrorKind::Unsupported,
@@ -188,7 +190,11 @@ fn hint_of(operation: &str, code: &str) -> Option<String> {
         }
         "ExpiredToken" | "ExpiredTokenException" => "the session has expired: sign in again (`aws sso login`)",
         "RequestExpired" | "InvalidSignatureException" => "check this computer's clock, and sign in again",
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" | "SignatureDoesNotMatch" => {
+        "AuthFailure" => {
+            let check = "check AWS_PROFILE, the access key and the region";
+            return Some(format!("these credentials are not known here ({check}), or lack the permission {operation}"));
+        }
+        "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" => {
             "these credentials are not known here: check AWS_PROFILE, the access key and the region"
         }
         "OptInRequired" => "this account is not signed up for the service, or the region has to be enabled first",
@@ -230,6 +236,7 @@ mod tests {
     fn codes_decide_what_is_tried_again() {
         assert_eq!(kind_of("DependencyViolation", 400), ErrorKind::Busy);
         assert_eq!(kind_of("APICallRateForCustomerExceeded", 400), ErrorKind::Busy);
+        assert_eq!(kind_of("InvalidUserGroupState", 400), ErrorKind::Busy);
         assert_eq!(kind_of("InvalidParameterValue", 400), ErrorKind::Rejected);
         assert_eq!(kind_of("InternalFailure", 501), ErrorKind::Unsupported);
         assert_eq!(kind_of("ExpiredToken", 403), ErrorKind::Configuration);
@@ -270,5 +277,8 @@ mod tests {
         let error = told("ec2:RunInstances", "UnauthorizedOperation", "You are not authorized.", 403);
         assert_eq!(error.message, "You are not authorized.");
         assert_eq!(error.hint.as_deref(), Some("these credentials need the permission ec2:RunInstances"));
+        // EC2 says so of credentials that it doesn't know, and of some that may not do this.
+        let hint = told("ec2:RunInstances", "AuthFailure", "Not authorized for images: [ami-1]", 403).hint.unwrap();
+        assert!(hint.contains("not known") && hint.ends_with("lack the permission ec2:RunInstances"), "{hint}");
     }
 }

@@ -103,7 +103,10 @@ fn unresolved(operation: &str, address: Address) -> CloudError {
 
 /// Whether an answer says that something isn't there that was made a moment ago.
 fn lags_behind(error: &CloudError) -> bool {
-    matches!(error.code.as_str(), "InvalidGroup.NotFound" | "InvalidKeyPair.NotFound")
+    matches!(
+        error.code.as_str(),
+        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidKeyPair.NotFound"
+    )
 }
 
 /// The pause before the next look at something that was made a moment ago.
