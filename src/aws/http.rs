@@ -115,6 +115,31 @@ impl ClassifyRetry for NoRetryOfHtml {
     }
 }
 
+/// ElastiCache's own word for calls that come too fast, which is not among the SDK's.
+#[derive(Debug)]
+pub(super) struct RetryOfThrottling;
+
+impl ClassifyRetry for RetryOfThrottling {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let body = context.response().and_then(|response| response.body().bytes());
+        if body.is_some_and(tells_of_throttling) {
+            RetryAction::throttling_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "retry of ElastiCache's throttling"
+    }
+}
+
+fn tells_of_throttling(body: &[u8]) -> bool {
+    const CODE: &[u8] = b"<Code>APICallRateForCustomerExceeded";
+    // An error is short; a long answer isn't searched.
+    body.len() < 4096 && body.windows(CODE.len()).any(|part| part == CODE)
+}
+
 /// Whether a body is an HTML page.
 pub(super) fn is_html(body: &[u8]) -> bool {
     let start: Vec<u8> = body.iter().copied().skip_while(u8::is_ascii_whitespace).take(14).collect();
@@ -132,6 +157,14 @@ mod tests {
         assert!(is_html(b"\n <HTML><body>502</body>"));
         assert!(!is_html(b"<?xml version=\"1.0\"?><ErrorResponse/>"));
         assert!(!is_html(b""));
+    }
+
+    #[test]
+    fn elasticaches_throttling_is_tried_again() {
+        let error = |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+        assert!(tells_of_throttling(error("APICallRateForCustomerExceeded").as_bytes()));
+        assert!(tells_of_throttling(error("APICallRateForCustomerExceededFault").as_bytes()));
+        assert!(!tells_of_throttling(error("InvalidParameterValue").as_bytes()));
     }
 
     #[test]

@@ -80,7 +80,9 @@ impl AwsCloud {
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let retry = || http::NoRetryOfHtml;
         let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_classifier(retry());
-        let elasticache = aws_sdk_elasticache::config::Builder::from(&sdk).retry_classifier(retry());
+        let elasticache = aws_sdk_elasticache::config::Builder::from(&sdk)
+            .retry_classifier(retry())
+            .retry_classifier(http::RetryOfThrottling);
         let ssm = aws_sdk_ssm::config::Builder::from(&sdk).retry_classifier(retry());
         let sts = aws_sdk_sts::config::Builder::from(&sdk).retry_classifier(retry());
         Ok(AwsCloud {
