@@ -3,6 +3,8 @@
 //! `observe` reads, `start` makes one call, `status` asks once how far a wait has come; `error` words what goes wrong.
 //! Nothing here decides: requests are what [`crate::call`] says, and answers become [`crate::observed`] values.
 
+#[cfg(test)]
+mod answers;
 mod error;
 mod http;
 mod observe;
@@ -77,23 +79,26 @@ impl AwsCloud {
     /// No region is known.
     pub async fn connect(options: AwsOptions) -> Result<AwsCloud, CloudError> {
         let sdk = sdk_config(&options).await?;
-        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        Ok(AwsCloud::with(&sdk, options))
+    }
+
+    fn with(sdk: &SdkConfig, options: AwsOptions) -> AwsCloud {
         let retry = || http::NoRetryOfHtml;
-        let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_classifier(retry());
-        let elasticache = aws_sdk_elasticache::config::Builder::from(&sdk)
+        let ec2 = aws_sdk_ec2::config::Builder::from(sdk).retry_classifier(retry());
+        let elasticache = aws_sdk_elasticache::config::Builder::from(sdk)
             .retry_classifier(retry())
             .retry_classifier(http::RetryOfThrottling);
-        let ssm = aws_sdk_ssm::config::Builder::from(&sdk).retry_classifier(retry());
-        let sts = aws_sdk_sts::config::Builder::from(&sdk).retry_classifier(retry());
-        Ok(AwsCloud {
+        let ssm = aws_sdk_ssm::config::Builder::from(sdk).retry_classifier(retry());
+        let sts = aws_sdk_sts::config::Builder::from(sdk).retry_classifier(retry());
+        AwsCloud {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             elasticache: aws_sdk_elasticache::Client::from_conf(elasticache.build()),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
-            region,
+            region: sdk.region().map(ToString::to_string).unwrap_or_default(),
             options,
             account: OnceCell::new(),
-        })
+        }
     }
 
     /// The region in use.
