@@ -190,8 +190,10 @@ fn transit_encryption(group: &api::ReplicationGroup) -> Option<String> {
     Some(word.to_owned())
 }
 
+/// What stops, or has failed to begin, isn't delivered as the plan file asks for.
 fn is_delivered(log: &api::LogDeliveryConfiguration) -> bool {
-    log.status() != Some(&api::LogDeliveryConfigurationStatus::Disabling)
+    use api::LogDeliveryConfigurationStatus::{Disabling, Error};
+    !matches!(log.status(), Some(Disabling | Error))
 }
 
 /// A log's delivery in the form in which it is compared; `None` where it is of a kind that no plan file can ask for.
@@ -339,4 +341,31 @@ pub(super) async fn user_parameters(
     let parameters = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
     let pair = |parameter: api::Parameter| Some((parameter.parameter_name?, parameter.parameter_value?));
     Ok(Some(parameters.filter_map(pair).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_fails_to_be_delivered_does_not_count() {
+        let log = |status: api::LogDeliveryConfigurationStatus| {
+            let group = api::CloudWatchLogsDestinationDetails::builder().log_group("logs").build();
+            api::LogDeliveryConfiguration::builder()
+                .log_type(api::LogType::SlowLog)
+                .destination_type(api::DestinationType::CloudWatchLogs)
+                .destination_details(api::DestinationDetails::builder().cloud_watch_logs_details(group).build())
+                .log_format(api::LogFormat::Json)
+                .status(status)
+                .build()
+        };
+        let live = |status: api::LogDeliveryConfigurationStatus| {
+            let group = api::ReplicationGroup::builder().log_delivery_configurations(log(status)).build();
+            live_group(&group, &[], None, "day19").log_delivery.map(|logs| logs.len())
+        };
+        assert_eq!(live(api::LogDeliveryConfigurationStatus::Active), Some(1));
+        assert_eq!(live(api::LogDeliveryConfigurationStatus::Modifying), Some(1));
+        assert_eq!(live(api::LogDeliveryConfigurationStatus::Error), Some(0));
+        assert_eq!(live(api::LogDeliveryConfigurationStatus::Disabling), Some(0));
+    }
 }
