@@ -11,6 +11,7 @@ use super::observe::elasticache::{available_members, describe_group, live_group}
 use super::{AwsCloud, filter};
 use crate::call::Wait;
 use crate::cloud::{CloudError, Ids, Progress};
+use crate::observed::LiveReplicationGroup;
 use crate::resource::{Address, STACK_TAG};
 
 /// How far back events are read, in minutes.
@@ -54,7 +55,7 @@ async fn settled(cloud: &AwsCloud, id: &str) -> Result<Progress, CloudError> {
     };
     let live = live_group(&group, &[], None, &cloud.options.stack);
     Ok(match live.status.as_str() {
-        "create-failed" | "restore-failed" => Progress::Failed(failure(cloud, id, &live.status).await),
+        "create-failed" | "restore-failed" => Progress::Failed(failure(cloud, id, &live).await),
         "deleting" => Progress::Failed(format!("`{id}` is being deleted")),
         _ if live.is_settled() => Progress::Reached,
         _ => Progress::Pending(moving(cloud, &group).await),
@@ -74,8 +75,8 @@ async fn moving(cloud: &AwsCloud, group: &ReplicationGroup) -> String {
     }
 }
 
-async fn failure(cloud: &AwsCloud, id: &str, status: &str) -> String {
-    let events = events(cloud, id).await;
+async fn failure(cloud: &AwsCloud, id: &str, live: &LiveReplicationGroup) -> String {
+    let (status, events) = (&live.status, events(cloud, id, &live.member_ids).await);
     if events.is_empty() {
         format!("`{id}` is {status}; its events give no cause")
     } else {
@@ -84,7 +85,7 @@ async fn failure(cloud: &AwsCloud, id: &str, status: &str) -> String {
 }
 
 /// What the events of the last hour say of a group and its nodes, oldest first; empty where they can't be read.
-async fn events(cloud: &AwsCloud, id: &str) -> Vec<String> {
+async fn events(cloud: &AwsCloud, id: &str, members: &[String]) -> Vec<String> {
     let read = |kind: SourceType, source: Option<String>| async move {
         let request =
             cloud.elasticache.describe_events().source_type(kind).set_source_identifier(source).duration(EVENT_MINUTES);
@@ -94,11 +95,20 @@ async fn events(cloud: &AwsCloud, id: &str) -> Vec<String> {
     // Cache clusters can't be asked for by prefix.
     let (of_group, of_nodes) =
         tokio::join!(read(SourceType::ReplicationGroup, Some(id.to_owned())), read(SourceType::CacheCluster, None),);
-    let prefix = format!("{id}-");
-    let of_nodes = of_nodes
-        .into_iter()
-        .filter(|event| event.source_identifier().is_some_and(|source| source.starts_with(&prefix)));
+    let of_nodes =
+        of_nodes.into_iter().filter(|event| event.source_identifier().is_some_and(|it| is_node(it, id, members)));
     telling(of_group.into_iter().chain(of_nodes).collect())
+}
+
+/// Whether a cache cluster is one of a group: a member, or one of its form (`day19-0001-001`), since those that could
+/// not be made are no members. The beginning alone may be that of another group.
+fn is_node(cluster: &str, group: &str, members: &[String]) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = cluster.strip_prefix(group).and_then(|rest| rest.strip_prefix('-'));
+    members.iter().any(|member| member == cluster)
+        || rest
+            .and_then(|rest| rest.split_once('-'))
+            .is_some_and(|(shard, node)| digits(shard, 4) && digits(node, 3))
 }
 
 /// The messages that tell of something wrong, or all where none does; the latest, oldest first, each once.
@@ -200,5 +210,16 @@ mod tests {
             ]
         );
         assert_eq!(telling(vec![event(1, "Replication group created")]), ["Replication group created"]);
+    }
+
+    #[test]
+    fn nodes_of_a_group_whose_name_begins_alike_are_not_its_own() {
+        let members = ["seeded".to_owned()];
+        for own in ["day-0001-001", "day-0012-006", "seeded"] {
+            assert!(is_node(own, "day", &members), "{own}");
+        }
+        for other in ["day-two-0001-001", "day-0001", "day-0001-0001", "days-0001-001", "day-2-0001-001", "day"] {
+            assert!(!is_node(other, "day", &members), "{other}");
+        }
     }
 }
