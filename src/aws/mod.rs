@@ -70,6 +70,7 @@ pub struct AwsCloud {
     options: AwsOptions,
     /// The account's id, asked for once; `None` where the cloud doesn't tell it.
     account: OnceCell<Option<String>>,
+    looks: status::Looks,
 }
 
 impl AwsCloud {
@@ -98,6 +99,7 @@ impl AwsCloud {
             region: sdk.region().map(ToString::to_string).unwrap_or_default(),
             options,
             account: OnceCell::new(),
+            looks: status::Looks::default(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! One look at how far a wait has come. What went wrong is told in the words of the cloud's own events.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use aws_sdk_elasticache::types::{Event, ReplicationGroup, SourceType};
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 use super::error::failed;
 use super::observe::elasticache::{available_members, describe_group, live_group};
@@ -18,40 +19,53 @@ use crate::resource::{Address, STACK_TAG};
 const EVENT_MINUTES: i32 = 60;
 /// How many events are told of at most.
 const EVENTS: usize = 8;
-/// How often something that was made a moment ago is looked for before it counts as gone.
-const LOOKS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long something may not be listed, from the first look on, before it counts as gone: what a call has made a
+/// moment ago may take a while to be seen by another.
+const LISTED_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) async fn status(cloud: &AwsCloud, wait: &Wait, ids: &Ids) -> Result<Progress, CloudError> {
+    cloud.looks.since(wait, ids);
+    let not_listed = |gone| cloud.looks.not_listed(wait, ids, gone);
     match wait {
-        Wait::ReplicationGroupSettled { id } => settled(cloud, id).await,
+        Wait::ReplicationGroupSettled { id } => settled(cloud, id, not_listed).await,
         Wait::ReplicationGroupGone { id } => {
             let group = describe_group(cloud, id).await?;
             Ok(group
                 .map_or(Progress::Reached, |group| Progress::Pending(group.status().unwrap_or_default().to_owned())))
         }
-        Wait::InstanceRunning => running(cloud, ids).await,
+        Wait::InstanceRunning => running(cloud, ids, not_listed).await,
         Wait::InstancesTerminated { ids } => terminated(cloud, ids).await,
     }
 }
 
-/// Looks again, some times, for what a call has made a moment ago.
-async fn look<T, F>(read: impl Fn() -> F) -> Result<Option<T>, CloudError>
-where
-    F: Future<Output = Result<Option<T>, CloudError>>,
-{
-    for _ in 1..LOOKS {
-        if let Some(found) = read().await? {
-            return Ok(Some(found));
+/// Since when each wait is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Mutex<Vec<(Wait, Ids, Instant)>>);
+
+impl Looks {
+    /// How far a wait has come whose subject isn't listed.
+    fn not_listed(&self, wait: &Wait, ids: &Ids, gone: String) -> Progress {
+        if self.since(wait, ids).elapsed() < LISTED_AFTER {
+            Progress::Pending("not listed yet".to_owned())
+        } else {
+            Progress::Failed(gone)
         }
-        sleep(PAUSE).await;
     }
-    read().await
+
+    fn since(&self, wait: &Wait, ids: &Ids) -> Instant {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., since)) = looks.iter().find(|(other, with, _)| other == wait && with == ids) {
+            return *since;
+        }
+        let now = Instant::now();
+        looks.push((wait.clone(), ids.clone(), now));
+        now
+    }
 }
 
-async fn settled(cloud: &AwsCloud, id: &str) -> Result<Progress, CloudError> {
-    let Some(group) = look(|| describe_group(cloud, id)).await? else {
-        return Ok(Progress::Failed(format!("`{id}` is not there any more")));
+async fn settled(cloud: &AwsCloud, id: &str, not_listed: impl Fn(String) -> Progress) -> Result<Progress, CloudError> {
+    let Some(group) = describe_group(cloud, id).await? else {
+        return Ok(not_listed(format!("`{id}` is not there any more")));
     };
     let live = live_group(&group, &[], None, &cloud.options.stack);
     Ok(match live.status.as_str() {
@@ -106,9 +120,7 @@ fn is_node(cluster: &str, group: &str, members: &[String]) -> bool {
     let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     let rest = cluster.strip_prefix(group).and_then(|rest| rest.strip_prefix('-'));
     members.iter().any(|member| member == cluster)
-        || rest
-            .and_then(|rest| rest.split_once('-'))
-            .is_some_and(|(shard, node)| digits(shard, 4) && digits(node, 3))
+        || rest.and_then(|rest| rest.split_once('-')).is_some_and(|(shard, node)| digits(shard, 4) && digits(node, 3))
 }
 
 /// The messages that tell of something wrong, or all where none does; the latest, oldest first, each once.
@@ -132,10 +144,9 @@ fn is_wrong(message: &str) -> bool {
     signs.iter().any(|sign| message.contains(sign))
 }
 
-async fn running(cloud: &AwsCloud, ids: &Ids) -> Result<Progress, CloudError> {
-    let by_id = ids.get(&Address::Instance);
-    let Some(instance) = look(|| instance(cloud, by_id)).await? else {
-        return Ok(Progress::Failed("the client host is not there any more".to_owned()));
+async fn running(cloud: &AwsCloud, ids: &Ids, not_listed: impl Fn(String) -> Progress) -> Result<Progress, CloudError> {
+    let Some(instance) = instance(cloud, ids.get(&Address::Instance)).await? else {
+        return Ok(not_listed("the client host is not there any more".to_owned()));
     };
     let state = instance.state().and_then(|state| state.name());
     let id = instance.instance_id().unwrap_or_default();
@@ -189,6 +200,25 @@ mod tests {
     use aws_sdk_elasticache::primitives::DateTime;
 
     use super::*;
+    use crate::aws::answers::{cloud, response, result};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_listed_yet_is_waited_for_a_minute() {
+        let (cloud, _) = cloud(|form| match form["Action"].as_str() {
+            "DescribeInstances" => response("DescribeInstances", "<reservationSet/>"),
+            action => result(action, "<ReplicationGroups/>"),
+        });
+        let ids = Ids::from([(Address::Instance, "i-1".to_owned())]);
+        let group = Wait::ReplicationGroupSettled { id: "day19".to_owned() };
+        for wait in [group, Wait::InstanceRunning] {
+            let pending = Progress::Pending("not listed yet".to_owned());
+            assert_eq!(status(&cloud, &wait, &ids).await, Ok(pending.clone()));
+            tokio::time::advance(Duration::from_secs(59)).await;
+            assert_eq!(status(&cloud, &wait, &ids).await, Ok(pending));
+            tokio::time::advance(Duration::from_secs(2)).await;
+            assert!(matches!(status(&cloud, &wait, &ids).await, Ok(Progress::Failed(_))));
+        }
+    }
 
     fn event(at: i64, message: &str) -> Event {
         Event::builder().date(DateTime::from_secs(at)).message(message).build()
