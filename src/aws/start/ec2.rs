@@ -12,7 +12,7 @@ use super::{LOOKS, before_look, gone_is_fine, lags_behind, not_ours, resolve};
 use crate::aws::error::{failed, own};
 use crate::aws::observe::ec2::{instances, key_pairs, own_key_pair, security_groups};
 use crate::aws::{AwsCloud, ec2_tags, filter};
-use crate::call::{Instance, KeyPair, KeySource, SecurityGroup};
+use crate::call::{GroupRef, Instance, KeyPair, KeySource, SecurityGroup};
 use crate::cloud::{CloudError, ErrorKind, Ids};
 use crate::keys;
 use crate::resource::{Names, Ownership, Tags};
@@ -177,7 +177,7 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
                     });
                 }
             },
-            Err(error) if error.code == "IdempotentParameterMismatch" && generation < TOKENS => generation += 1,
+            Err(error) if is_used_up(&error) && generation < TOKENS => generation += 1,
             Err(error) if lags_behind(&error) && look < LOOKS => {
                 before_look(look).await;
                 look += 1;
@@ -185,6 +185,11 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a client token is that of another launch, or of a host that is gone.
+fn is_used_up(error: &CloudError) -> bool {
+    matches!(error.code.as_str(), "IdempotentParameterMismatch" | "IdempotentInstanceTerminated")
 }
 
 /// The host that was launched, unless it is one of an earlier launch that is gone by now.
@@ -195,10 +200,12 @@ fn launched(instances: &[api::Instance]) -> Option<String> {
     if gone { None } else { instance.instance_id().map(str::to_owned) }
 }
 
-/// The same for the same host, at most 64 ASCII characters with its generation.
+/// The same for the same host, at most 64 ASCII characters with its generation: whether the group was made in the
+/// same run is no difference.
 fn client_token(stack: &str, group: &str, instance: &Instance) -> String {
+    let instance = Instance { group: GroupRef::Known(group.to_owned()), ..instance.clone() };
     let mut digest = Sha256::new();
-    digest.update(format!("{stack}\n{group}\n{instance:?}"));
+    digest.update(format!("{stack}\n{instance:?}"));
     let hex: String = digest.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
     format!("shardform-{hex}")
 }
@@ -285,7 +292,8 @@ pub(super) async fn add_tags(cloud: &AwsCloud, id: &str, tags: &Tags) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::GroupRef;
+    use crate::aws::answers::{cloud, ec2_refusal, response};
+    use crate::resource::Address;
 
     fn instance() -> Instance {
         Instance {
@@ -309,6 +317,8 @@ mod tests {
         assert_ne!(one, client_token("day20", "sg-1", &instance()));
         let other = Instance { disk_gib: 9, ..instance() };
         assert_ne!(one, client_token("day19", "sg-1", &other));
+        let made_in_this_run = Instance { group: GroupRef::Of(Address::ClientGroup), ..instance() };
+        assert_eq!(one, client_token("day19", "sg-1", &made_in_this_run));
         assert!(one.is_ascii() && format!("{one}-{TOKENS}").len() <= 64);
     }
 
@@ -321,5 +331,21 @@ mod tests {
         assert_eq!(launched(&host(api::InstanceStateName::Pending)), Some("i-1".to_owned()));
         assert_eq!(launched(&host(api::InstanceStateName::ShuttingDown)), None);
         assert_eq!(launched(&host(api::InstanceStateName::Terminated)), None);
+    }
+
+    #[tokio::test]
+    async fn the_token_of_a_host_that_is_gone_is_followed_by_another() {
+        let (cloud, asked) = cloud(|form| match form["Action"].as_str() {
+            "RunInstances" if form["ClientToken"].ends_with("-3") => {
+                response("RunInstances", "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>")
+            }
+            "RunInstances" if form["ClientToken"].ends_with("-2") => {
+                ec2_refusal("IdempotentParameterMismatch", "other")
+            }
+            "RunInstances" => ec2_refusal("IdempotentInstanceTerminated", "gone"),
+            action => response(action, ""),
+        });
+        assert_eq!(run_instance(&cloud, &instance(), &Ids::new()).await, Ok("i-1".to_owned()));
+        assert_eq!(asked.of("RunInstances").len(), 3);
     }
 }
