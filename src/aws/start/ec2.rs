@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{LOOKS, before_look, gone_is_fine, lags_behind, not_ours, resolve};
 use crate::aws::error::{failed, own};
 use crate::aws::observe::ec2::{instances, key_pairs, own_key_pair, security_groups};
-use crate::aws::{AwsCloud, ec2_tags, filter};
+use crate::aws::{AwsCloud, ec2_tags, filter, text};
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, SecurityGroup};
 use crate::cloud::{CloudError, ErrorKind, Ids};
 use crate::keys;
@@ -157,14 +157,16 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
     const OPERATION: &str = "ec2:RunInstances";
     let group = resolve(OPERATION, &instance.group, ids)?;
     // Emulators ignore the token.
-    if let Some(found) = instances(cloud).await?.into_iter().next() {
+    let (found, root) = tokio::join!(instances(cloud), root_disk(cloud, instance));
+    if let Some(found) = found?.into_iter().next() {
         return Ok(found.id);
     }
+    // The root disk is no part of it: what tells of the image may not answer the next time.
     let token = client_token(&cloud.options.stack, &group, instance);
     let (mut generation, mut look) = (1, 0);
     loop {
         let token = if generation == 1 { token.clone() } else { format!("{token}-{generation}") };
-        let answer = run_request(cloud, instance, &group).client_token(token).send().await;
+        let answer = run_request(cloud, instance, &group, &root).client_token(token).send().await;
         match answer.map_err(failed(OPERATION)) {
             Ok(answer) => match launched(&answer.instances.unwrap_or_default()) {
                 Some(id) => return Ok(id),
@@ -210,13 +212,35 @@ fn client_token(stack: &str, group: &str, instance: &Instance) -> String {
     format!("shardform-{hex}")
 }
 
+/// The root disk of a host to run.
+#[derive(Debug, PartialEq, Eq)]
+struct RootDisk {
+    device: String,
+    gib: i32,
+}
+
+/// The root disk under the image's own name for it, and no smaller than its snapshot; as Amazon Linux has it where
+/// the cloud doesn't tell.
+async fn root_disk(cloud: &AwsCloud, instance: &Instance) -> RootDisk {
+    let answer = cloud.ec2.describe_images().image_ids(&instance.image_id).send().await;
+    let images = answer.ok().and_then(|answer| answer.images).unwrap_or_default();
+    // Whatever else is listed, some answer to another question than the one that was asked.
+    let image = images.iter().find(|image| image.image_id() == Some(instance.image_id.as_str()));
+    let device = image.and_then(|image| text(image.root_device_name())).unwrap_or_else(|| "/dev/xvda".to_owned());
+    let disks = image.map(api::Image::block_device_mappings).unwrap_or_default();
+    let root = disks.iter().find(|disk| disk.device_name() == Some(device.as_str()));
+    let snapshot_gib = root.and_then(|root| root.ebs()).and_then(|ebs| ebs.volume_size()).unwrap_or_default();
+    RootDisk { device, gib: i32::try_from(instance.disk_gib).unwrap_or(i32::MAX).max(snapshot_gib) }
+}
+
 fn run_request(
     cloud: &AwsCloud,
     instance: &Instance,
     group: &str,
+    root: &RootDisk,
 ) -> aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder {
     let disk = api::EbsBlockDevice::builder()
-        .volume_size(i32::try_from(instance.disk_gib).unwrap_or(i32::MAX))
+        .volume_size(root.gib)
         .volume_type(api::VolumeType::Gp3)
         .encrypted(true)
         .delete_on_termination(true)
@@ -235,7 +259,7 @@ fn run_request(
         .instance_type(api::InstanceType::from(instance.instance_type.as_str()))
         .key_name(&instance.key_name)
         .user_data(STANDARD.encode(&instance.user_data))
-        .block_device_mappings(api::BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
+        .block_device_mappings(api::BlockDeviceMapping::builder().device_name(&root.device).ebs(disk).build())
         .metadata_options(metadata)
         .tag_specifications(tagged(api::ResourceType::Instance, &instance.tags))
         .tag_specifications(tagged(api::ResourceType::Volume, &instance.tags))
@@ -347,5 +371,31 @@ mod tests {
         });
         assert_eq!(run_instance(&cloud, &instance(), &Ids::new()).await, Ok("i-1".to_owned()));
         assert_eq!(asked.of("RunInstances").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_root_disk_is_the_images() {
+        async fn disk(images: &'static str, gib: u32) -> (String, i32) {
+            let (cloud, asked) = cloud(move |form| match form["Action"].as_str() {
+                "DescribeImages" if images.is_empty() => ec2_refusal("UnauthorizedOperation", "no"),
+                "DescribeImages" => response("DescribeImages", &format!("<imagesSet>{images}</imagesSet>")),
+                "RunInstances" => {
+                    response("RunInstances", "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>")
+                }
+                action => response(action, ""),
+            });
+            run_instance(&cloud, &Instance { disk_gib: gib, ..instance() }, &Ids::new()).await.unwrap();
+            let sent = asked.of("RunInstances").remove(0);
+            let size = sent["BlockDeviceMapping.1.Ebs.VolumeSize"].parse().unwrap();
+            (sent["BlockDeviceMapping.1.DeviceName"].clone(), size)
+        }
+        const UBUNTU: &str = "<item><imageId>ami-1</imageId><rootDeviceName>/dev/sda1</rootDeviceName>\
+             <blockDeviceMapping><item><deviceName>/dev/sdb</deviceName><ebs><volumeSize>99</volumeSize></ebs></item>\
+             <item><deviceName>/dev/sda1</deviceName><ebs><volumeSize>30</volumeSize></ebs></item>\
+             </blockDeviceMapping></item>";
+        assert_eq!(disk(UBUNTU, 8).await, ("/dev/sda1".to_owned(), 30));
+        assert_eq!(disk(UBUNTU, 40).await, ("/dev/sda1".to_owned(), 40));
+        assert_eq!(disk("", 8).await, ("/dev/xvda".to_owned(), 8));
+        assert_eq!(disk("<item><imageId>ami-2</imageId></item>", 8).await, ("/dev/xvda".to_owned(), 8));
     }
 }
