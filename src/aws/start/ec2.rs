@@ -121,7 +121,8 @@ pub(super) async fn delete_security_group(cloud: &AwsCloud, id: &str) -> Result<
     let answer = request.send().await.map(drop).map_err(failed("ec2:DeleteSecurityGroup"));
     match gone_is_fine(answer) {
         Err(error) if error.code == "DependencyViolation" => {
-            let holders = holders(cloud, id).await;
+            let (mut holders, referring) = tokio::join!(holders(cloud, id), referring_groups(cloud, id));
+            holders.extend(referring);
             let message = if holders.is_empty() {
                 error.message
             } else {
@@ -149,6 +150,20 @@ async fn holders(cloud: &AwsCloud, group: &str) -> Vec<String> {
             what.map_or_else(|| id.to_owned(), |what| format!("{id}: {what}"))
         })
         .collect()
+}
+
+/// The other security groups that name a group in a rule.
+async fn referring_groups(cloud: &AwsCloud, id: &str) -> Vec<String> {
+    let read = |name: &'static str| async move {
+        let answer = cloud.ec2.describe_security_groups().filters(filter(name, [id])).send().await.ok();
+        answer.and_then(|answer| answer.security_groups).unwrap_or_default()
+    };
+    let (ingress, egress) = tokio::join!(read("ip-permission.group-id"), read("egress.ip-permission.group-id"));
+    let others = ingress.iter().chain(&egress).filter_map(|group| {
+        let other = group.group_id().filter(|other| *other != id)?;
+        Some(format!("a rule of {other} ({})", group.group_name().unwrap_or_default()))
+    });
+    others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Runs the client host, once: a host of the stack that is there already is adopted, and the same arguments make the
@@ -397,5 +412,29 @@ mod tests {
         assert_eq!(disk(UBUNTU, 40).await, ("/dev/sda1".to_owned(), 40));
         assert_eq!(disk("", 8).await, ("/dev/xvda".to_owned(), 8));
         assert_eq!(disk("<item><imageId>ami-2</imageId></item>", 8).await, ("/dev/xvda".to_owned(), 8));
+    }
+
+    #[tokio::test]
+    async fn who_holds_a_security_group_is_told() {
+        let (cloud, _) = cloud(|form| match form["Action"].as_str() {
+            "DeleteSecurityGroup" => ec2_refusal("DependencyViolation", "resource sg-1 has a dependent object"),
+            "DescribeSecurityGroups" if form["Filter.1.Name"] == "ip-permission.group-id" => response(
+                "DescribeSecurityGroups",
+                "<securityGroupInfo><item><groupId>sg-1</groupId><groupName>day19-client</groupName></item>\
+                 <item><groupId>sg-2</groupId><groupName>app</groupName></item></securityGroupInfo>",
+            ),
+            "DescribeNetworkInterfaces" => response(
+                "DescribeNetworkInterfaces",
+                "<networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId>\
+                 <description>a function</description></item></networkInterfaceSet>",
+            ),
+            action => response(action, ""),
+        });
+        let error = delete_security_group(&cloud, "sg-1").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Busy);
+        assert_eq!(
+            error.message,
+            "resource sg-1 has a dependent object (held by eni-1: a function, a rule of sg-2 (app))"
+        );
     }
 }
