@@ -10,7 +10,7 @@ use crate::aws::{AwsCloud, ec2_tags, filter, text};
 use crate::cloud::CloudError;
 use crate::keys::without_comment;
 use crate::observed::{LiveInstance, LiveKeyPair, LiveRule, LiveSecurityGroup, LiveSource, NamedGroup};
-use crate::resource::{Ownership, STACK_TAG};
+use crate::resource::{Ownership, STACK_TAG, USER_DATA_TAG};
 
 /// States of a client host that is there, or can be again.
 const LIVE_STATES: [InstanceStateName; 4] =
@@ -132,7 +132,7 @@ pub(in crate::aws) fn own_key_pair(keys: &[KeyPairInfo], name: &str, stack: &str
     })
 }
 
-/// The stack's client hosts that are not gone, oldest first.
+/// The hosts with the stack's tag that are not gone, oldest first.
 pub(in crate::aws) async fn instances(cloud: &AwsCloud) -> Result<Vec<LiveInstance>, CloudError> {
     let request = cloud
         .ec2
@@ -147,6 +147,12 @@ pub(in crate::aws) async fn instances(cloud: &AwsCloud) -> Result<Vec<LiveInstan
         (time, instance.instance_id().map(str::to_owned))
     });
     Ok(found.into_iter().filter_map(live_instance).collect())
+}
+
+/// Whether a host with the stack's tag is its client host. One tag alone is no proof (people tag what they want to find
+/// again): a client host has that of its user data too, or is in the stack's own security group.
+pub(in crate::aws) fn is_client_host(instance: &LiveInstance, client_group: Option<&str>) -> bool {
+    instance.tags.contains_key(USER_DATA_TAG) || client_group.is_some_and(|group| instance.group_ids.contains(group))
 }
 
 fn live_instance(instance: &Instance) -> Option<LiveInstance> {
@@ -190,6 +196,20 @@ mod tests {
             .vpc_id(vpc)
             .set_tags(tag.map(|tag| vec![tag]))
             .build()
+    }
+
+    #[test]
+    fn the_stacks_tag_alone_makes_no_client_host() {
+        let host = |tags: &[&str], group: &str| {
+            let tags = tags.iter().map(|key| Tag::builder().key(*key).value("day19").build());
+            let group = aws_sdk_ec2::types::GroupIdentifier::builder().group_id(group).build();
+            let host = Instance::builder().instance_id("i-1").set_tags(Some(tags.collect())).security_groups(group);
+            live_instance(&host.build()).unwrap()
+        };
+        assert!(is_client_host(&host(&[STACK_TAG, USER_DATA_TAG], "sg-9"), None));
+        assert!(is_client_host(&host(&[STACK_TAG], "sg-1"), Some("sg-1")));
+        assert!(!is_client_host(&host(&[STACK_TAG], "sg-9"), Some("sg-1")));
+        assert!(!is_client_host(&host(&[STACK_TAG], "sg-9"), None));
     }
 
     fn chosen(groups: &[SecurityGroup], vpcs: &[&str]) -> Option<(String, Ownership)> {

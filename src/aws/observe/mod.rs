@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::AwsCloud;
 use crate::cloud::CloudError;
 use crate::observed::{Live, Observed, Query, SurroundingsQuery};
+use crate::resource::Ownership;
 
 pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed, CloudError> {
     let names = &query.names;
@@ -34,7 +35,7 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     };
     let (ec2, elasticache, mut surroundings) =
         tokio::try_join!(ec2, elasticache, Box::pin(surroundings::surroundings(cloud, around)))?;
-    let (groups, instances, keys) = ec2;
+    let (groups, mut instances, keys) = ec2;
     let (replication_group, subnet_group, mut parameter_groups, parameters) = elasticache;
     if let Some(around) = around {
         surroundings.named_groups = ec2::named_groups(&groups, &around.group_names);
@@ -47,9 +48,13 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     let stack = names.stack.as_str();
     let vpcs: BTreeSet<&str> = surroundings.subnets.iter().map(|subnet| subnet.vpc_id.as_str()).collect();
     let own_group = |name: &str| ec2::own_group(&groups, name, stack, &vpcs);
+    let client_group = own_group(&names.client_group());
+    let own_client_group = client_group.as_ref().filter(|group| group.ownership == Ownership::Ours);
+    let own_client_group = own_client_group.map(|group| group.id.as_str());
+    instances.retain(|instance| ec2::is_client_host(instance, own_client_group));
     let live = Live {
         key_pair: ec2::own_key_pair(&keys, &own_key, stack),
-        client_group: own_group(&names.client_group()),
+        client_group,
         instances,
         cluster_group: own_group(&names.cluster_group()),
         subnet_group,

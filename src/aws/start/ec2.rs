@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{LOOKS, before_look, gone_is_fine, lags_behind, not_ours, resolve};
 use crate::aws::error::{failed, own};
-use crate::aws::observe::ec2::{instances, key_pairs, own_key_pair, security_groups};
+use crate::aws::observe::ec2::{instances, is_client_host, key_pairs, own_key_pair, security_groups};
 use crate::aws::{AwsCloud, ec2_tags, filter, text};
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, SecurityGroup};
 use crate::cloud::{CloudError, ErrorKind, Ids};
@@ -173,7 +173,7 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
     let group = resolve(OPERATION, &instance.group, ids)?;
     // Emulators ignore the token.
     let (found, root) = tokio::join!(instances(cloud), root_disk(cloud, instance));
-    if let Some(found) = found?.into_iter().next() {
+    if let Some(found) = found?.into_iter().find(|found| is_client_host(found, Some(&group))) {
         return Ok(found.id);
     }
     // The root disk is no part of it: what tells of the image may not answer the next time.
