@@ -18,17 +18,10 @@ use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
 
 /// The replication group, its tags, and what its members tell.
 pub(super) async fn replication_group(cloud: &AwsCloud, id: &str) -> Result<Option<LiveReplicationGroup>, CloudError> {
-    let group_and_tags = async {
-        let Some(group) = describe_group(cloud, id).await? else {
-            return Ok(None);
-        };
-        let tags = tags(cloud, group.arn()).await;
-        Ok(Some((group, tags)))
-    };
-    let (found, first_page) = tokio::try_join!(group_and_tags, clusters(cloud, None))?;
-    let Some((group, tags)) = found else { return Ok(None) };
-    let members = all_members(cloud, &group, first_page).await?;
-    Ok(Some(live_group(&group, &members, tags, &cloud.options.stack)))
+    let (found, first_page) = tokio::try_join!(describe_group(cloud, id), clusters(cloud, None))?;
+    let Some(group) = found else { return Ok(None) };
+    let (tags, members) = tokio::join!(tags(cloud, group.arn()), members(cloud, &group, first_page));
+    Ok(Some(live_group(&group, &members?, tags, &cloud.options.stack)))
 }
 
 /// One replication group; `None`: there is none.
@@ -77,14 +70,46 @@ async fn clusters(cloud: &AwsCloud, marker: Option<String>) -> Result<Page, Clou
     }
 }
 
-/// The group's members, from as many pages as it takes to find them all.
-async fn all_members(
+/// The group's members: those on the first page, and what is missing by its id, side by side, since page after page
+/// would take a round trip each.
+async fn members(
     cloud: &AwsCloud,
     group: &api::ReplicationGroup,
-    mut page: Page,
+    first: Page,
+) -> Result<Vec<api::CacheCluster>, CloudError> {
+    let mut missing: BTreeSet<&str> = group.member_clusters().iter().map(String::as_str).collect();
+    let mut members: Vec<api::CacheCluster> = first.clusters;
+    members.retain(|cluster| cluster.cache_cluster_id().is_some_and(|id| missing.remove(id)));
+    if first.marker.is_none() {
+        return Ok(members);
+    }
+    let mut reads = JoinSet::new();
+    for id in missing {
+        let request = cloud.elasticache.describe_cache_clusters().cache_cluster_id(id).show_cache_node_info(true);
+        reads.spawn(async move { request.send().await.map_err(failed("elasticache:DescribeCacheClusters")) });
+    }
+    // A read neither panics nor is it ever aborted.
+    while let Some(Ok(read)) = reads.join_next().await {
+        match read {
+            Ok(answer) => members.extend(answer.cache_clusters.unwrap_or_default()),
+            // One that has gone in the meantime.
+            Err(error) if is_not_found(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    members.sort_by(|one, other| one.cache_cluster_id().cmp(&other.cache_cluster_id()));
+    Ok(members)
+}
+
+/// The group's members, from as many pages as it takes to find them all: where one looks again and again, the fewest
+/// calls count.
+async fn members_by_pages(
+    cloud: &AwsCloud,
+    group: &api::ReplicationGroup,
 ) -> Result<Vec<api::CacheCluster>, CloudError> {
     let ids: BTreeSet<&str> = group.member_clusters().iter().map(String::as_str).collect();
     let mut members: Vec<api::CacheCluster> = Vec::new();
+    let mut page = clusters(cloud, None).await?;
     loop {
         let ours = |cluster: &api::CacheCluster| cluster.cache_cluster_id().is_some_and(|id| ids.contains(id));
         members.extend(page.clusters.into_iter().filter(ours));
@@ -97,8 +122,7 @@ async fn all_members(
 
 /// How many of a group's members are `available`; `None` where they aren't told.
 pub(in crate::aws) async fn available_members(cloud: &AwsCloud, group: &api::ReplicationGroup) -> Option<usize> {
-    let first = clusters(cloud, None).await.ok()?;
-    let members = all_members(cloud, group, first).await.ok()?;
+    let members = members_by_pages(cloud, group).await.ok()?;
     let available = |member: &&api::CacheCluster| member.cache_cluster_status() == Some("available");
     (!members.is_empty()).then(|| members.iter().filter(available).count())
 }
@@ -346,6 +370,34 @@ pub(super) async fn user_parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::answers::{cloud, refusal, result};
+
+    #[tokio::test]
+    async fn members_that_are_not_on_the_first_page_are_asked_for_by_their_ids() {
+        let page = |id: &str, marker: &str| {
+            let cluster = format!("<CacheCluster><CacheClusterId>{id}</CacheClusterId></CacheCluster>");
+            result(
+                "DescribeCacheClusters",
+                &format!("<CacheClusters>{cluster}</CacheClusters><Marker>{marker}</Marker>"),
+            )
+        };
+        let (cloud, asked) = cloud(move |form| match (form["Action"].as_str(), form.get("CacheClusterId")) {
+            ("DescribeReplicationGroups", _) => {
+                let ids = ["day19-0001-001", "day19-0001-002", "day19-0002-001", "day19-0002-002"];
+                let ids = ids.map(|id| format!("<ClusterId>{id}</ClusterId>")).concat();
+                let group = format!("<ReplicationGroup><MemberClusters>{ids}</MemberClusters></ReplicationGroup>");
+                result("DescribeReplicationGroups", &format!("<ReplicationGroups>{group}</ReplicationGroups>"))
+            }
+            ("DescribeCacheClusters", None) => page("day19-0001-002", "more"),
+            ("DescribeCacheClusters", Some(id)) if id == "day19-0002-001" => refusal("CacheClusterNotFound", "gone"),
+            ("DescribeCacheClusters", Some(id)) => page(id, ""),
+            (action, _) => result(action, ""),
+        });
+        let group = replication_group(&cloud, "day19").await.unwrap().unwrap();
+        let ids: Vec<&str> = group.members.iter().map(|member| member.id.as_str()).collect();
+        assert_eq!(ids, ["day19-0001-001", "day19-0001-002", "day19-0002-002"]);
+        assert_eq!(asked.of("DescribeCacheClusters").len(), 4);
+    }
 
     #[test]
     fn a_log_that_fails_to_be_delivered_does_not_count() {
