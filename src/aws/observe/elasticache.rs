@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_elasticache::types as api;
 use tokio::task::JoinSet;
 
-use crate::aws::error::failed;
+use crate::aws::error::{failed, own};
 use crate::aws::{AwsCloud, text};
 use crate::cloud::{CloudError, ErrorKind};
 use crate::diff::log_text;
@@ -21,7 +21,7 @@ pub(super) async fn replication_group(cloud: &AwsCloud, id: &str) -> Result<Opti
     let (found, first_page) = tokio::try_join!(describe_group(cloud, id), clusters(cloud, None))?;
     let Some(group) = found else { return Ok(None) };
     let (tags, members) = tokio::join!(tags(cloud, group.arn()), members(cloud, &group, first_page));
-    Ok(Some(live_group(&group, &members?, tags, &cloud.options.stack)))
+    Ok(Some(live_group(&group, &members?, tags.ok(), &cloud.options.stack)))
 }
 
 /// One replication group; `None`: there is none.
@@ -42,13 +42,29 @@ pub(in crate::aws) fn is_not_found(error: &CloudError) -> bool {
     error.code.trim_end_matches("Fault").ends_with("NotFound")
 }
 
-/// Tags by ARN; `None` where they can't be read, as while a group is being made.
-pub(in crate::aws) async fn tags(cloud: &AwsCloud, arn: Option<&str>) -> Option<Tags> {
-    let request = cloud.elasticache.list_tags_for_resource().resource_name(arn?);
-    let answer = request.send().await.ok()?;
+/// Tags by ARN. They can't be read in every state, as while a group is being made.
+pub(in crate::aws) async fn tags(cloud: &AwsCloud, arn: Option<&str>) -> Result<Tags, CloudError> {
+    const OPERATION: &str = "elasticache:ListTagsForResource";
+    let arn = arn.ok_or_else(|| own(ErrorKind::Unsupported, OPERATION, "no ARN is told"))?;
+    let request = cloud.elasticache.list_tags_for_resource().resource_name(arn);
+    let answer = request.send().await.map_err(failed(OPERATION))?;
     let list = answer.tag_list.unwrap_or_default();
     let pair = |tag: api::Tag| Some((tag.key?, tag.value.unwrap_or_default()));
-    Some(list.into_iter().filter_map(pair).collect())
+    Ok(list.into_iter().filter_map(pair).collect())
+}
+
+/// Whether a group's members are in this subnet group, or in one of these security groups.
+pub(in crate::aws) async fn lives_in(
+    cloud: &AwsCloud,
+    group: &api::ReplicationGroup,
+    subnet_group: Option<&str>,
+    security_groups: &BTreeSet<String>,
+) -> Result<bool, CloudError> {
+    let members = members(cloud, group, clusters(cloud, None).await?).await?;
+    Ok(members.iter().filter_map(member).any(|member| {
+        let in_subnets = subnet_group.is_some_and(|name| member.subnet_group.as_deref() == Some(name));
+        in_subnets || !member.group_ids.is_disjoint(security_groups)
+    }))
 }
 
 /// A page of all cache clusters, and where the next begins.
@@ -282,11 +298,11 @@ fn pending(group: &api::ReplicationGroup, members: &[api::CacheCluster]) -> Vec<
 }
 
 /// The subnet group and its tags.
-pub(super) async fn subnet_group(cloud: &AwsCloud, name: &str) -> Result<Option<LiveSubnetGroup>, CloudError> {
+pub(in crate::aws) async fn subnet_group(cloud: &AwsCloud, name: &str) -> Result<Option<LiveSubnetGroup>, CloudError> {
     let Some(group) = describe_subnet_group(cloud, name).await? else {
         return Ok(None);
     };
-    let tags = tags(cloud, group.arn()).await;
+    let tags = tags(cloud, group.arn()).await.ok();
     Ok(Some(LiveSubnetGroup {
         ownership: Ownership::of(tags.as_ref(), &cloud.options.stack),
         arn: text(group.arn()),

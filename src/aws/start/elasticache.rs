@@ -30,7 +30,7 @@ pub(super) async fn adopt(
     name: &str,
     arn: Option<&str>,
 ) -> Result<(), CloudError> {
-    let tags = tags(cloud, arn).await;
+    let tags = tags(cloud, arn).await.ok();
     match Ownership::of(tags.as_ref(), &cloud.options.stack) {
         Ownership::Ours | Ownership::Unknown => Ok(()),
         Ownership::Foreign => Err(not_ours(operation, what, name)),

@@ -1,17 +1,20 @@
 //! Calls that make, change, scale and delete the replication group.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticache::types as api;
 
 use super::elasticache::{adopt, already_exists, tag_list, unchanged_is_fine};
 use super::{gone_is_fine, not_ours, resolve};
-use crate::aws::AwsCloud;
 use crate::aws::error::{failed, own};
-use crate::aws::observe::elasticache::{describe_group, tags};
+use crate::aws::observe::ec2::security_groups;
+use crate::aws::observe::elasticache::{describe_group, is_not_found, lives_in, subnet_group, tags};
+use crate::aws::{AwsCloud, ec2_tags};
 use crate::call::{
     GroupRef, LogDeliveryChange, ModifyReplicationGroup, ReplicaCount, ReplicationGroup, Shard, ShardZones,
 };
 use crate::cloud::{CloudError, ErrorKind, Ids};
-use crate::resource::Ownership;
+use crate::resource::{Names, Ownership};
 use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
 
 fn count(value: usize) -> i32 {
@@ -291,24 +294,128 @@ pub(super) async fn delete_replication_group(cloud: &AwsCloud, id: &str, verify_
         let Some(found) = describe_group(cloud, id).await? else {
             return Ok(());
         };
-        let tags = tags(cloud, found.arn()).await;
-        match Ownership::of(tags.as_ref(), &cloud.options.stack) {
-            Ownership::Ours => {}
-            Ownership::Foreign => return Err(not_ours(OPERATION, "replication group", id)),
-            Ownership::Unknown => {
-                let status = found.status().unwrap_or_default();
-                let message = format!("`{id}` is {status}, and its tags can't be read: it may not be this stack's");
-                return Err(own(ErrorKind::Busy, OPERATION, message));
-            }
+        if found.status() == Some("deleting") {
+            return Ok(());
         }
+        verify(cloud, OPERATION, id, &found).await?;
     }
     let request = cloud.elasticache.delete_replication_group().replication_group_id(id);
     gone_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))
 }
 
+/// `Ok`: the group is the stack's, by its tags or, where its state lets nobody read them, by where it lives.
+async fn verify(cloud: &AwsCloud, operation: &str, id: &str, found: &api::ReplicationGroup) -> Result<(), CloudError> {
+    let stack = &cloud.options.stack;
+    let error = match tags(cloud, found.arn()).await {
+        Ok(tags) if Ownership::of(Some(&tags), stack) == Ownership::Ours => return Ok(()),
+        Ok(_) => return Err(not_ours(operation, "replication group", id)),
+        Err(error) => error,
+    };
+    let in_wrong_state = error.code.trim_end_matches("Fault") == "InvalidReplicationGroupState";
+    let status = found.status().unwrap_or_default();
+    if in_wrong_state && matches!(status, "creating" | "modifying" | "snapshotting") {
+        let message = format!("`{id}` is {status}, and its tags can't be read: it may not be this stack's");
+        return Err(CloudError { message, operation: operation.to_owned(), ..error });
+    }
+    // Who may not read tags, or can't reach what tells them, is told so.
+    if !(in_wrong_state || is_not_found(&error) || error.kind == ErrorKind::Unsupported) {
+        return Err(error);
+    }
+    if lives_in_own(cloud, found).await? {
+        return Ok(());
+    }
+    Err(CloudError {
+        hint: Some(format!(
+            "if it is this stack's, delete it with `aws elasticache delete-replication-group --replication-group-id \
+             {id}`, and run again"
+        )),
+        ..own(
+            ErrorKind::Rejected,
+            operation,
+            format!("`{id}` is {status}, its tags can't be read, and nothing else says that it is this stack's"),
+        )
+    })
+}
+
+/// Whether a group's members use the stack's own subnet group, or its own security group.
+async fn lives_in_own(cloud: &AwsCloud, found: &api::ReplicationGroup) -> Result<bool, CloudError> {
+    let stack = &cloud.options.stack;
+    let names = Names::new(stack);
+    let (subnets_of, groups_of) = (names.subnet_group(), BTreeSet::from([names.cluster_group()]));
+    let (subnets, groups) = tokio::try_join!(subnet_group(cloud, &subnets_of), security_groups(cloud, &groups_of))?;
+    let own_subnets = subnets.filter(|subnets| subnets.ownership == Ownership::Ours).map(|_| subnets_of.as_str());
+    let own_groups =
+        groups.iter().filter(|group| Ownership::of(Some(&ec2_tags(group.tags())), stack) == Ownership::Ours);
+    let own_groups = own_groups.filter_map(|group| group.group_id().map(str::to_owned)).collect();
+    lives_in(cloud, found, own_subnets, &own_groups).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::answers::{Form, cloud, refusal, response, result};
+
+    /// A cloud with the group `day19` of this status, whose tags are refused with this code and which has one member
+    /// in the subnet group `day19-cluster` with these tags.
+    fn with_group(
+        status: &'static str,
+        refused_with: &'static str,
+        subnet_tags: &'static str,
+    ) -> impl Fn(&Form) -> String + Send + Sync + 'static {
+        move |form| match form["Action"].as_str() {
+            "DescribeReplicationGroups" => {
+                let group = format!(
+                    "<ReplicationGroup><Status>{status}</Status><ARN>arn:group</ARN><MemberClusters>\
+                     <ClusterId>day19-0001-001</ClusterId></MemberClusters></ReplicationGroup>"
+                );
+                result("DescribeReplicationGroups", &format!("<ReplicationGroups>{group}</ReplicationGroups>"))
+            }
+            "ListTagsForResource" if form["ResourceName"] == "arn:group" => refusal(refused_with, "no tags"),
+            "ListTagsForResource" => result("ListTagsForResource", &format!("<TagList>{subnet_tags}</TagList>")),
+            "DescribeCacheClusters" => result(
+                "DescribeCacheClusters",
+                "<CacheClusters><CacheCluster><CacheClusterId>day19-0001-001</CacheClusterId>\
+                 <CacheSubnetGroupName>day19-cluster</CacheSubnetGroupName></CacheCluster></CacheClusters>",
+            ),
+            "DescribeCacheSubnetGroups" => result(
+                "DescribeCacheSubnetGroups",
+                "<CacheSubnetGroups><CacheSubnetGroup><ARN>arn:subnets</ARN></CacheSubnetGroup></CacheSubnetGroups>",
+            ),
+            "DescribeSecurityGroups" => response("DescribeSecurityGroups", ""),
+            action => result(action, ""),
+        }
+    }
+
+    const OWN: &str = "<Tag><Key>shardform:stack</Key><Value>day19</Value></Tag>";
+
+    #[tokio::test]
+    async fn a_group_that_could_not_be_made_is_known_by_where_it_lives() {
+        let (failed, asked) = cloud(with_group("create-failed", "InvalidReplicationGroupState", OWN));
+        assert_eq!(delete_replication_group(&failed, "day19", true).await, Ok(()));
+        assert_eq!(asked.of("DeleteReplicationGroup").len(), 1);
+        let (elsewhere, asked) = cloud(with_group("create-failed", "InvalidReplicationGroupState", ""));
+        let error = delete_replication_group(&elsewhere, "day19", true).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Rejected);
+        assert!(error.hint.is_some());
+        assert_eq!(asked.of("DeleteReplicationGroup").len(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_group_on_its_way_is_waited_for() {
+        for status in ["creating", "modifying", "snapshotting"] {
+            let (cloud, _) = cloud(with_group(status, "InvalidReplicationGroupState", OWN));
+            let error = delete_replication_group(&cloud, "day19", true).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Busy, "{status}");
+        }
+        for code in ["AccessDenied", "UnauthorizedOperation"] {
+            let (cloud, asked) = cloud(with_group("creating", code, OWN));
+            let error = delete_replication_group(&cloud, "day19", true).await.unwrap_err();
+            assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Rejected, "no tags"));
+            let hint = error.hint.unwrap_or_default();
+            assert!(hint.contains("elasticache:ListTagsForResource"), "{hint}");
+            assert_eq!(asked.of("DeleteReplicationGroup").len(), 0);
+        }
+    }
 
     #[test]
     fn zones_are_sent_only_where_all_are_known() {
