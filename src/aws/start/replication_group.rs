@@ -17,6 +17,9 @@ use crate::cloud::{CloudError, ErrorKind, Ids};
 use crate::resource::{Names, Ownership};
 use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
 
+/// Hash slots of a cluster.
+const SLOTS: usize = 16384;
+
 fn count(value: usize) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
@@ -36,6 +39,23 @@ fn known_zones(zones: &[String]) -> Option<Vec<String>> {
 
 fn not_empty(values: &[String]) -> Option<Vec<String>> {
     (!values.is_empty()).then(|| values.to_vec())
+}
+
+/// The shards with the slots that ElastiCache would give them, where it wants to be told (it does of clusters that are
+/// seeded from files) and the plan file doesn't say.
+fn shards_with_slots(group: &ReplicationGroup) -> Vec<Shard> {
+    let mut shards = group.shards.clone();
+    if group.snapshot_arns.is_empty() || shards.iter().any(|shard| shard.slots.is_some()) {
+        return shards;
+    }
+    let (size, rest) = (SLOTS / shards.len().max(1), SLOTS % shards.len().max(1));
+    let mut first = 0;
+    for (index, shard) in shards.iter_mut().enumerate() {
+        let end = first + size + usize::from(index < rest);
+        shard.slots = Some(format!("{first}-{}", end.saturating_sub(1)));
+        first = end;
+    }
+    shards
 }
 
 fn node_group(shard: &Shard) -> api::NodeGroupConfiguration {
@@ -136,7 +156,7 @@ fn create_request(
         .replication_group_description(&group.description)
         .port(i32::from(group.port))
         .num_node_groups(count(group.shards.len()))
-        .set_node_group_configuration(Some(group.shards.iter().map(node_group).collect()))
+        .set_node_group_configuration(Some(shards_with_slots(group).iter().map(node_group).collect()))
         .cluster_mode(api::ClusterMode::Enabled)
         .automatic_failover_enabled(true)
         .multi_az_enabled(group.multi_az)
@@ -354,6 +374,7 @@ async fn lives_in_own(cloud: &AwsCloud, found: &api::ReplicationGroup) -> Result
 mod tests {
     use super::*;
     use crate::aws::answers::{Form, cloud, refusal, response, result};
+    use crate::resource::Tags;
 
     /// A cloud with the group `day19` of this status, whose tags are refused with this code and which has one member
     /// in the subnet group `day19-cluster` with these tags.
@@ -423,5 +444,73 @@ mod tests {
         assert_eq!(zones(&["a", "b"]).map(|zones| zones.len()), Some(2));
         assert_eq!(zones(&["a", ""]), None);
         assert_eq!(zones(&[]), None);
+    }
+
+    fn shard(id: &str) -> Shard {
+        Shard {
+            id: id.to_owned(),
+            slots: None,
+            primary_zone: "us-east-1a".to_owned(),
+            replica_zones: vec!["us-east-1b".to_owned(), "us-east-1c".to_owned()],
+            primary_outpost_arn: None,
+            replica_outpost_arns: Vec::new(),
+        }
+    }
+
+    fn wanted() -> ReplicationGroup {
+        ReplicationGroup {
+            id: "day19".to_owned(),
+            description: "a cluster".to_owned(),
+            engine: "redis".to_owned(),
+            engine_version: "7.1".to_owned(),
+            node_type: "cache.t3.micro".to_owned(),
+            port: 6379,
+            shards: vec![shard("0001"), shard("0002"), shard("0003")],
+            multi_az: true,
+            parameter_group: "default.redis7.cluster.on".to_owned(),
+            own_parameter_group: false,
+            subnet_group: "day19-cluster".to_owned(),
+            groups: vec![GroupRef::Known("sg-1".to_owned())],
+            snapshot_retention_days: 0,
+            snapshot_window: None,
+            maintenance_window: None,
+            transit_encryption: None,
+            at_rest_encryption: None,
+            kms_key_id: None,
+            auth_token: false,
+            user_group_ids: Vec::new(),
+            notification_topic_arn: None,
+            auto_minor_version_upgrade: None,
+            log_delivery: Vec::new(),
+            data_tiering: None,
+            network_type: None,
+            ip_discovery: None,
+            snapshot_name: None,
+            snapshot_arns: Vec::new(),
+            serverless_snapshot: None,
+            global_replication_group_id: None,
+            tags: Tags::new(),
+        }
+    }
+
+    async fn sent(group: &ReplicationGroup) -> Form {
+        let (cloud, asked) = cloud(|form| result(&form["Action"], ""));
+        create_replication_group(&cloud, group, &Ids::new()).await.unwrap();
+        asked.of("CreateReplicationGroup").remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_is_seeded_from_files_says_which_slots_its_shards_serve() {
+        let slots = |form: &Form| -> Vec<String> {
+            form.iter().filter(|(key, _)| key.ends_with(".Slots")).map(|(_, slots)| slots.clone()).collect()
+        };
+        assert!(slots(&sent(&wanted()).await).is_empty());
+        let arns = vec!["arn:aws:s3:::bucket/dump.rdb".to_owned()];
+        let mut seeded = ReplicationGroup { snapshot_arns: arns, ..wanted() };
+        assert_eq!(slots(&sent(&seeded).await), ["0-5461", "5462-10922", "10923-16383"]);
+        seeded.shards.truncate(1);
+        assert_eq!(slots(&sent(&seeded).await), ["0-16383"]);
+        seeded.shards[0].slots = Some("0-99".to_owned());
+        assert_eq!(slots(&sent(&seeded).await), ["0-99"]);
     }
 }
