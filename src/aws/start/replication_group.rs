@@ -58,12 +58,15 @@ fn shards_with_slots(group: &ReplicationGroup) -> Vec<Shard> {
     shards
 }
 
+fn replicas(shard: &Shard) -> usize {
+    shard.replica_zones.len().max(shard.replica_outpost_arns.len())
+}
+
 fn node_group(shard: &Shard) -> api::NodeGroupConfiguration {
-    let replicas = shard.replica_zones.len().max(shard.replica_outpost_arns.len());
     api::NodeGroupConfiguration::builder()
         .node_group_id(&shard.id)
         .set_slots(shard.slots.clone())
-        .replica_count(count(replicas))
+        .replica_count(count(replicas(shard)))
         .set_primary_availability_zone(Some(shard.primary_zone.clone()).filter(|zone| !zone.is_empty()))
         .set_replica_availability_zones(known_zones(&shard.replica_zones))
         .set_primary_outpost_arn(shard.primary_outpost_arn.clone())
@@ -155,9 +158,6 @@ fn create_request(
         .replication_group_id(&group.id)
         .replication_group_description(&group.description)
         .port(i32::from(group.port))
-        .num_node_groups(count(group.shards.len()))
-        .set_node_group_configuration(Some(shards_with_slots(group).iter().map(node_group).collect()))
-        .cluster_mode(api::ClusterMode::Enabled)
         .automatic_failover_enabled(true)
         .multi_az_enabled(group.multi_az)
         .cache_subnet_group_name(&group.subnet_group)
@@ -177,9 +177,15 @@ fn create_request(
         .set_serverless_cache_snapshot_name(group.serverless_snapshot.clone())
         .set_global_replication_group_id(group.global_replication_group_id.clone())
         .set_tags(Some(tag_list(&group.tags)));
-    if group.global_replication_group_id.is_none() {
-        // A secondary of a global datastore has these from its primary.
+    if group.global_replication_group_id.is_some() {
+        // A secondary of a global datastore has all else from its primary.
+        let replicas = group.shards.iter().map(replicas).max().unwrap_or_default();
+        request = request.replicas_per_node_group(count(replicas));
+    } else {
         request = request
+            .num_node_groups(count(group.shards.len()))
+            .set_node_group_configuration(Some(shards_with_slots(group).iter().map(node_group).collect()))
+            .cluster_mode(api::ClusterMode::Enabled)
             .engine(&group.engine)
             .engine_version(&group.engine_version)
             .cache_node_type(&group.node_type)
@@ -512,5 +518,21 @@ mod tests {
         assert_eq!(slots(&sent(&seeded).await), ["0-16383"]);
         seeded.shards[0].slots = Some("0-99".to_owned());
         assert_eq!(slots(&sent(&seeded).await), ["0-99"]);
+    }
+
+    #[tokio::test]
+    async fn a_secondary_of_a_global_datastore_takes_its_shape_from_the_primary() {
+        let own = |form: &Form| -> Vec<String> {
+            let prefixes = ["NumNodeGroups", "NodeGroupConfiguration", "ClusterMode", "Engine", "CacheNodeType"];
+            let is_own = |key: &&String| prefixes.iter().any(|prefix| key.starts_with(prefix));
+            form.keys().filter(is_own).cloned().collect()
+        };
+        let form = sent(&wanted()).await;
+        assert!(!own(&form).is_empty() && !form.contains_key("ReplicasPerNodeGroup"), "{form:?}");
+        let form =
+            sent(&ReplicationGroup { global_replication_group_id: Some("ldgnf-day".to_owned()), ..wanted() }).await;
+        assert_eq!(own(&form), Vec::<String>::new());
+        assert_eq!(form["ReplicasPerNodeGroup"], "2");
+        assert!(!form.contains_key("CacheParameterGroupName"));
     }
 }
