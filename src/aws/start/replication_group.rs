@@ -279,7 +279,20 @@ pub(super) async fn decrease_replicas(cloud: &AwsCloud, id: &str, counts: &[Repl
     unchanged_is_fine(answer.map(drop).map_err(failed("elasticache:DecreaseReplicaCount")))
 }
 
+/// Whether the group has so many shards already, and none of those that are to go: the call was made before, and its
+/// answer lost.
+async fn has_shards(cloud: &AwsCloud, id: &str, shards: usize, gone: &[String]) -> Result<bool, CloudError> {
+    let Some(found) = describe_group(cloud, id).await? else {
+        return Ok(false);
+    };
+    let stays = |group: &api::NodeGroup| !gone.iter().any(|gone| group.node_group_id() == Some(gone.as_str()));
+    Ok(found.node_groups().len() == shards && found.node_groups().iter().all(stays))
+}
+
 pub(super) async fn add_shards(cloud: &AwsCloud, id: &str, shards: &[ShardZones]) -> Result<(), CloudError> {
+    if has_shards(cloud, id, shards.len(), &[]).await? {
+        return Ok(());
+    }
     // All or none: a list that leaves a shard out is refused.
     let zones: Option<Vec<api::ReshardingConfiguration>> = shards
         .iter()
@@ -303,6 +316,9 @@ pub(super) async fn add_shards(cloud: &AwsCloud, id: &str, shards: &[ShardZones]
 const RESHARD: &str = "elasticache:ModifyReplicationGroupShardConfiguration";
 
 pub(super) async fn remove_shards(cloud: &AwsCloud, id: &str, shards: u32, gone: &[String]) -> Result<(), CloudError> {
+    if has_shards(cloud, id, usize::try_from(shards).unwrap_or(usize::MAX), gone).await? {
+        return Ok(());
+    }
     let request = cloud
         .elasticache
         .modify_replication_group_shard_configuration()
@@ -534,5 +550,30 @@ mod tests {
         assert_eq!(own(&form), Vec::<String>::new());
         assert_eq!(form["ReplicasPerNodeGroup"], "2");
         assert!(!form.contains_key("CacheParameterGroupName"));
+    }
+
+    #[tokio::test]
+    async fn shards_that_have_come_or_gone_already_are_no_call() {
+        async fn calls(live: &'static [&'static str], wanted: u32, gone: Option<&str>) -> usize {
+            let (cloud, asked) = cloud(move |form| {
+                let shards = live.iter().map(|id| format!("<NodeGroup><NodeGroupId>{id}</NodeGroupId></NodeGroup>"));
+                let shards: String = shards.collect();
+                let group = format!("<ReplicationGroup><NodeGroups>{shards}</NodeGroups></ReplicationGroup>");
+                result(&form["Action"], &format!("<ReplicationGroups>{group}</ReplicationGroups>"))
+            });
+            match gone {
+                Some(gone) => remove_shards(&cloud, "day19", wanted, &[gone.to_owned()]).await.unwrap(),
+                None => {
+                    let shard = ShardZones { node_group_id: "0001".to_owned(), zones: Vec::new() };
+                    add_shards(&cloud, "day19", &vec![shard; wanted as usize]).await.unwrap();
+                }
+            }
+            asked.of("ModifyReplicationGroupShardConfiguration").len()
+        }
+        assert_eq!(calls(&["0001", "0002"], 3, None).await, 1);
+        assert_eq!(calls(&["0001", "0002", "0003"], 3, None).await, 0);
+        assert_eq!(calls(&["0001", "0002", "0003"], 2, Some("0003")).await, 1);
+        assert_eq!(calls(&["0001", "0002"], 2, Some("0003")).await, 0);
+        assert_eq!(calls(&["0001", "0003"], 2, Some("0003")).await, 1);
     }
 }
