@@ -172,9 +172,9 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
     const OPERATION: &str = "ec2:RunInstances";
     let group = resolve(OPERATION, &instance.group, ids)?;
     // Emulators ignore the token.
-    let (found, root) = tokio::join!(instances(cloud), root_disk(cloud, instance));
-    if let Some(found) = found?.into_iter().find(|found| is_client_host(found, Some(&group))) {
-        return Ok(found.id);
+    let (found, root) = tokio::join!(client_host(cloud, &group), root_disk(cloud, instance));
+    if let Some(found) = found? {
+        return Ok(found);
     }
     // The root disk is no part of it: what tells of the image may not answer the next time.
     let token = client_token(&cloud.options.stack, &group, instance);
@@ -194,7 +194,13 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
                     });
                 }
             },
-            Err(error) if is_used_up(&error) && generation < TOKENS => generation += 1,
+            Err(error) if is_used_up(&error) && generation < TOKENS => {
+                // It may be the token of this very host, launched a moment ago with another root disk.
+                if let Some(found) = client_host(cloud, &group).await? {
+                    return Ok(found);
+                }
+                generation += 1;
+            }
             Err(error) if lags_behind(&error) && look < LOOKS => {
                 before_look(look).await;
                 look += 1;
@@ -202,6 +208,12 @@ pub(super) async fn run_instance(cloud: &AwsCloud, instance: &Instance, ids: &Id
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The stack's client host, if there is one.
+async fn client_host(cloud: &AwsCloud, group: &str) -> Result<Option<String>, CloudError> {
+    let found = instances(cloud).await?.into_iter().find(|found| is_client_host(found, Some(group)));
+    Ok(found.map(|found| found.id))
 }
 
 /// Whether a client token is that of another launch, or of a host that is gone.
@@ -436,5 +448,22 @@ mod tests {
             error.message,
             "resource sg-1 has a dependent object (held by eni-1: a function, a rule of sg-2 (app))"
         );
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_this_hosts_own_makes_no_second_host() {
+        let looks = std::sync::atomic::AtomicU32::new(0);
+        let (cloud, asked) = cloud(move |form| match form["Action"].as_str() {
+            "DescribeInstances" if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 => response(
+                "DescribeInstances",
+                "<reservationSet><item><instancesSet><item><instanceId>i-1</instanceId>\
+                 <groupSet><item><groupId>sg-1</groupId></item></groupSet></item></instancesSet></item>\
+                 </reservationSet>",
+            ),
+            "RunInstances" => ec2_refusal("IdempotentParameterMismatch", "other"),
+            action => response(action, ""),
+        });
+        assert_eq!(run_instance(&cloud, &instance(), &Ids::new()).await, Ok("i-1".to_owned()));
+        assert_eq!(asked.of("RunInstances").len(), 1);
     }
 }
