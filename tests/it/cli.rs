@@ -41,8 +41,7 @@ fn a_stack_comes_is_looked_at_and_goes() {
     golden("destroy", &sandbox.run(&["destroy", "day19.yaml", "--yes"]).sorted());
     golden("destroy-again", &sandbox.run(&["destroy", "day19.yaml", "--yes"]));
     golden("status-nothing", &sandbox.run(&["status", "day19.yaml"]));
-    let keys = sandbox.folder().join("home/data/shardform/keys");
-    assert_eq!(std::fs::read_dir(keys).unwrap().count(), 0, "the private key goes with its key pair");
+    assert!(sandbox.private_keys().is_empty(), "the private key goes with its key pair");
 }
 
 #[test]
@@ -50,8 +49,7 @@ fn the_private_key_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let sandbox = quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
-    let keys = sandbox.folder().join("home/data/shardform/keys");
-    let files: Vec<_> = std::fs::read_dir(keys).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = sandbox.private_keys();
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let private = std::fs::read_to_string(&files[0]).unwrap();
@@ -308,6 +306,69 @@ fn a_token_is_never_shown() {
         let ran = sandbox.ran(output);
         assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{}{}", ran.stdout, ran.stderr);
     }
+}
+
+#[test]
+fn a_private_key_that_is_named_by_mistake_is_neither_shown_nor_sent() {
+    let sandbox = Sandbox::without_nodes();
+    let secret = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
+    let text = ["-----BEGIN OPENSSH", "PRIVATE KEY-----\n"].join(" ") + secret;
+    sandbox.file("id", &text);
+    let client = "instance_type: t2.micro\n  key_pair: {public_key_file: id}";
+    sandbox.file("day19.yaml", &QUICKSTART.replace("instance_type: t2.micro", client));
+    for arguments in [&["validate", "day19.yaml"][..], &["plan", "day19.yaml"], &["apply", "day19.yaml", "--yes"]] {
+        let ran = sandbox.run(arguments);
+        assert_eq!(ran.status, 1, "{arguments:?}");
+        assert!(ran.stderr.contains("day19.yaml:5:"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("is a private key"), "{}", ran.stderr);
+        assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{}{}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(sandbox.called("ec2:ImportKeyPair"), 0);
+}
+
+#[test]
+fn destroy_leaves_a_key_that_it_has_not_made() {
+    let sandbox = Sandbox::without_nodes();
+    // The user's own key, made by another stack.
+    let with = |name: &str| {
+        let client = "instance_type: t2.micro\n  key_pair: {private_key_file: mine.pem}";
+        QUICKSTART.replace("instance_type: t2.micro", client).replace("name: day19", &format!("name: {name}"))
+    };
+    sandbox.file("one.yaml", &with("one"));
+    sandbox.file("two.yaml", &with("two"));
+    sandbox.run_well(&["apply", "one.yaml", "--yes"]);
+    sandbox.run_well(&["apply", "two.yaml", "--yes"]);
+    sandbox.run_well(&["destroy", "two.yaml", "--yes"]);
+    assert!(sandbox.folder().join("mine.pem").is_file());
+    sandbox.run_well(&["destroy", "one.yaml", "--yes"]);
+    assert!(!sandbox.folder().join("mine.pem").exists());
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_is_told_in_plain_words() {
+    let sandbox = quickstart();
+    for wrong in ["", "127.0.0.1:4510"] {
+        let output = sandbox.shardform(&["plan", "day19.yaml"]).env("AWS_ENDPOINT_URL", wrong).output().unwrap();
+        let ran = sandbox.ran(output);
+        assert_eq!(ran.status, 1);
+        assert!(ran.stderr.contains("AWS_ENDPOINT_URL is set, and is no URL"), "{}", ran.stderr);
+    }
+    assert_eq!(sandbox.run(&["plan", "day19.yaml", "--endpoint-url", "127.0.0.1:4510"]).status, 1);
+    assert_eq!(sandbox.run(&["plan", "day19.yaml", "--endpoint-url", ""]).status, 0);
+}
+
+#[test]
+fn after_waiting_for_what_moves_the_rest_is_done() {
+    let sandbox = Sandbox::with_node(&["--engine", "none", "--latency", "100ms"]);
+    sandbox.file("day19.yaml", QUICKSTART);
+    let mut command = sandbox.shardform(&["apply", "day19.yaml", "--yes"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the replication group is being made", || sandbox.called("elasticache:CreateReplicationGroup") > 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sandbox.file("day19.yaml", &QUICKSTART.replace("shards: 3", "shards: 4"));
+    sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
+    assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 0);
 }
 
 #[test]

@@ -164,6 +164,13 @@ impl Sandbox {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
+    /// The generated private keys of this home.
+    pub fn private_keys(&self) -> Vec<PathBuf> {
+        let folders = fs::read_dir(self.folder.join("home/data/shardform/keys")).into_iter().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        files.map(|file| file.unwrap().path()).collect()
+    }
+
     /// Writes a file into the working folder.
     pub fn file(&self, name: &str, text: &str) {
         fs::write(self.folder.join(name), text).unwrap();
@@ -225,6 +232,8 @@ impl Sandbox {
         let mut text = text.replace(self.folder.to_str().unwrap(), "SANDBOX");
         if let Some(node) = &self.node {
             text = text.replace(&node.url, "http://NODE");
+            // As in the name of the folder of keys.
+            text = text.replace(&node.url.trim_start_matches("http://").replace(':', "-"), "NODE");
         }
         // How a name that doesn't exist is told of is the system's business.
         if let Some((before, rest)) = text.split_once("failed to lookup address information: ") {

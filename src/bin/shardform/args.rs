@@ -258,8 +258,8 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// An empty one counts as not given, as an unset variable of a CI job leaves it.
-fn parse_url(text: &str) -> Result<String, String> {
+/// Reads a URL of an endpoint. An empty one counts as not given, as an unset variable of a CI job leaves it.
+pub fn parse_url(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let is_url = host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace));
     if is_url || text.is_empty() {

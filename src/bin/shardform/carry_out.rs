@@ -66,40 +66,26 @@ pub async fn carry_out(
             return Err(session.refused(&shown.changes.refusals));
         }
         if shown.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &shown, terminal).await;
+            return nothing_to_do(session, manner, &shown, waited > 0, terminal).await;
         }
         let confirmed = interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
         if confirmed.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &confirmed, terminal).await;
+            return nothing_to_do(session, manner, &confirmed, waited > 0, terminal).await;
         }
         terminal.say("")?;
-        let only_waits = confirmed.is_only_waiting() && manner.intent == Intent::Apply && waited < MOST_WAITS;
-        if !only_waits {
-            return finish(session, manner, &confirmed, interrupt, terminal).await;
-        }
-        // What differs can be told only now that nothing moves any more.
+        let began = Instant::now();
         let (outcome, stop) = run(session, manner, &confirmed, interrupt, terminal).await;
-        if !outcome.is_complete() {
-            return conclude(session, manner, &outcome, stop, Duration::ZERO, interrupt, terminal).await;
+        let look_again = confirmed.is_waiting() && manner.intent == Intent::Apply && waited < MOST_WAITS;
+        if !look_again || !outcome.is_complete() {
+            return conclude(session, manner, &outcome, stop, began.elapsed(), interrupt, terminal).await;
         }
+        // What differs of what was on its way can be told only now that it has settled.
         waited += 1;
         terminal.say("")?;
     }
 }
 
-/// Carries out what is confirmed, and tells how it ended.
-async fn finish(
-    session: &Session,
-    manner: &Manner,
-    confirmed: &Picture,
-    interrupt: &Interrupt,
-    terminal: &Terminal,
-) -> Result<u8, Error> {
-    let began = Instant::now();
-    let (outcome, stop) = run(session, manner, confirmed, interrupt, terminal).await;
-    conclude(session, manner, &outcome, stop, began.elapsed(), interrupt, terminal).await
-}
-
+/// Tells how it ended; where all is done, looks at it once more.
 async fn conclude(
     session: &Session,
     manner: &Manner,
@@ -143,10 +129,12 @@ async fn nothing_to_do(
     session: &Session,
     manner: &Manner,
     picture: &Picture,
+    checked: bool,
     terminal: &Terminal,
 ) -> Result<u8, Error> {
     let (stack, region) = (session.stack(), &session.region);
     let ending = match manner.intent {
+        Intent::Apply | Intent::Look if checked => Some(Ending::checked(session, &picture.live).await),
         Intent::Apply | Intent::Look => Some(Ending::unchecked(session, &picture.live).await),
         Intent::Destroy => None,
     };

@@ -118,6 +118,9 @@ pub enum Error {
         /// Where the plan file names it.
         at: Place,
     },
+    /// A variable that names an endpoint holds no URL.
+    #[error("the environment variable {0} is set, and is no URL")]
+    BadEndpoint(&'static str),
     /// Nobody says where the user's files are.
     #[error("neither HOME nor {0} says where files are kept")]
     NoHome(&'static str),
@@ -212,7 +215,7 @@ impl Error {
             Error::Failed(_) => "failed",
             Error::Cloud(_) => "cloud",
             Error::File { .. } | Error::Exists(_) => "file",
-            Error::NoToken { .. } | Error::NoHome(_) => "environment",
+            Error::NoToken { .. } | Error::NoHome(_) | Error::BadEndpoint(_) => "environment",
             Error::Unconfirmed | Error::Declined => "unconfirmed",
             Error::Moved(_) => "moved",
             Error::TimedOut { .. } => "timed_out",
@@ -235,6 +238,7 @@ impl Error {
             Error::NoPlanFile(_) => "`shardform init` writes one, or name yours",
             Error::NoToken { .. } => "set it; its value is never shown or kept",
             Error::NoHome(_) => "set one of them to an absolute path",
+            Error::BadEndpoint(_) => "unset it, or set it to a URL that begins with http:// or https://",
             Error::Unconfirmed => "`--yes` goes on without asking",
             Error::Moved(_) => "run it again to see the changes as they are now",
             Error::Exists(_) => "name another file, or overwrite it with `--force`",

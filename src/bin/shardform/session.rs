@@ -12,7 +12,7 @@ use shardform::resource::{Address, Names};
 use shardform::spec::PlanFile;
 use shardform::steps::{StepGraph, steps};
 
-use crate::args::{Global, PlanFileArgs};
+use crate::args::{Global, PlanFileArgs, parse_url};
 use crate::environment::Environment;
 use crate::error::{Error, Finding};
 use crate::local;
@@ -21,6 +21,15 @@ use crate::terminal::Terminal;
 
 /// Where the local cloud is said to be when the plan file names no region.
 const LOCAL_REGION: &str = "us-east-1";
+
+/// The variables that name other endpoints than AWS's own: EC2's, everybody's, and the others'.
+const ENDPOINT_VARIABLES: [&str; 5] = [
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ELASTICACHE",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_STS",
+];
 
 /// What is to become of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +92,8 @@ impl Session {
         } else {
             global.endpoint_url.clone().filter(|url| !url.is_empty())
         };
-        let key_dir = key_folder(&plan_file, intent, endpoint_url.as_deref(), environment)?;
+        let named = if endpoint_url.is_none() { named_endpoint(environment)? } else { None };
+        let key_dir = key_folder(&plan_file, intent, endpoint_url.as_deref().or(named), environment)?;
         let given = global.region.clone().filter(|region| !region.is_empty());
         let region = given.or_else(|| plan_file.spec.region.clone());
         let options = AwsOptions {
@@ -167,6 +177,19 @@ impl Session {
     }
 }
 
+/// The endpoint of EC2 that the environment names; all that it names are checked, because an AWS client takes them as
+/// they are.
+fn named_endpoint(environment: &Environment) -> Result<Option<&str>, Error> {
+    for name in ENDPOINT_VARIABLES {
+        if let Some(url) = environment.text(name)
+            && (url.is_empty() || parse_url(url).is_err())
+        {
+            return Err(Error::BadEndpoint(name));
+        }
+    }
+    Ok(ENDPOINT_VARIABLES[..2].iter().find_map(|name| environment.text(name)))
+}
+
 /// Where generated keys are. Clouds other than AWS all have the same account, so each has a folder of its own. Without
 /// a home only who generates a key can't go on.
 fn key_folder(
@@ -187,6 +210,11 @@ fn key_folder(
 }
 
 impl Picture {
+    /// Whether something moves that is to be waited for, whatever else is to be done.
+    pub fn is_waiting(&self) -> bool {
+        self.changes.changes.iter().any(|change| change.action == Action::Wait)
+    }
+
     /// Whether nothing is to be changed, and something moves that is to be waited for.
     pub fn is_only_waiting(&self) -> bool {
         let mut changes = self.changes.changes.iter();
