@@ -46,6 +46,11 @@ impl Finished<'_> {
         begun.map(|(step, status)| (step.address, status.as_str())).collect()
     }
 
+    /// Whether some step of this resource is done.
+    fn is_begun(&self, address: Address) -> bool {
+        self.outcome.done.iter().any(|(step, _)| step.address == address)
+    }
+
     /// Resources whose next step was not begun, with the resource that they wait for, if that is why.
     pub fn not_begun(&self) -> Vec<(Address, Option<Address>)> {
         let outcome = self.outcome;
@@ -94,7 +99,8 @@ pub fn text(finished: &Finished, paint: Paint) -> String {
     }
     for (address, because) in not_begun {
         let why = because.filter(|because| *because != address);
-        let why = why.map_or("not begun".to_owned(), |because| format!("not begun: it needs {because}"));
+        let begun = if finished.is_begun(address) { "begun, not finished" } else { "not begun" };
+        let why = why.map_or(begun.to_owned(), |because| format!("{begun}: it needs {because}"));
         row(paint.dim(&not_begun_label), address, &why);
     }
     // Where nothing has failed, the error says it.
