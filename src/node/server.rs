@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 
-use super::api::http::{Answer, ApiCall, Service, refuse_unread};
+use super::api::http::{Answer, ApiCall, Service, refuse_unread, refuse_web_page};
 use super::control::error::ApiError;
 use super::control::network::Surroundings;
 use super::control::{State, Timing};
@@ -166,8 +166,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stop_rx: watch::
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let request_id = shared.next_request_id().await;
-    if request.headers().contains_key(header::ORIGIN) {
-        return response(Answer::note(403, "requests of web pages are not answered", &request_id));
+    if let Some(words) = refuse_web_page(request.headers()) {
+        return response(Answer::note(403, words, &request_id));
     }
     let path = request.uri().path();
     if *request.method() == Method::GET && path.starts_with("/_shardform/") {
@@ -370,7 +370,7 @@ mod tests {
     }
 
     fn post(headers: &str, body: &str) -> String {
-        format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
     }
 
     fn create() -> String {
@@ -383,7 +383,7 @@ mod tests {
     async fn one_connection_carries_many_calls_and_each_is_counted() {
         let running = start(ServerOptions { without_nodes: true, ..ServerOptions::default() }).await;
         let call = post("", "Action=DescribeVpcs&Version=2016-11-15");
-        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let requests = [call.clone(), call, get("/_shardform/calls"), get("/_shardform/health"), get("/_shardform/x")];
         let answers = exchange(running.address, &requests).await;
         assert!(answers[0].1.contains("<isDefault>true</isDefault>"));
@@ -399,9 +399,13 @@ mod tests {
         let running = start(ServerOptions::default()).await;
         let page = post("Origin: http://example.com\r\n", "Action=DescribeVpcs");
         assert_eq!(exchange(running.address, &[page]).await[0].0, 403);
+        let image = "GET /?Action=DescribeVpcs HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
+        assert_eq!(exchange(running.address, &[image]).await[0].0, 403);
+        let rebound = "GET /_shardform/health HTTP/1.1\r\nHost: example.com\r\n\r\n".to_owned();
+        assert_eq!(exchange(running.address, &[rebound]).await[0].0, 403);
         let large = post("", &"x".repeat(LARGEST_BODY + 1));
         assert_eq!(exchange(running.address, &[large]).await[0].0, 413);
-        let other = "DELETE / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+        let other = "DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
         assert_eq!(exchange(running.address, &[other]).await[0].0, 405);
     }
 

@@ -3,6 +3,8 @@
 //! The region and the service come from the signature's credential scope; the signature itself is not verified: the
 //! local cloud has no secrets and listens on loopback.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use hyper::{HeaderMap, Method, Uri, header};
 use serde_json::{Value, json};
 
@@ -103,11 +105,20 @@ impl ApiCall {
         let action = parameters
             .string("Action")
             .ok_or_else(|| ApiError::new("MissingAction", "The request must contain the parameter Action"))?;
+        if *method == Method::GET && scope.is_none() {
+            return Err(only_post("without a signature"));
+        }
         let service = match scope.as_ref().and_then(|scope| Service::named(&scope.service)) {
             Some(service) => service,
             None => guess(&action, parameters.text("Version"))?,
         };
-        Ok(Self { service, region, action, parameters, json: Value::Null })
+        let call = Self { service, region, action, parameters, json: Value::Null };
+        // Any web page can make a browser get a URL, whatever is in it; headers it can't add unasked.
+        let is_bare_url = *method == Method::GET && !headers.contains_key(header::AUTHORIZATION);
+        match is_bare_url && call.operation().is_some_and(|operation| operation.writes) {
+            true => Err(only_post("for what changes something")),
+            false => Ok(call),
+        }
     }
 
     /// Name for counting, such as `elasticache:DescribeReplicationGroups`.
@@ -183,6 +194,34 @@ impl ApiCall {
             service => refuse_query(service, refusal, request_id),
         }
     }
+}
+
+fn only_post(when: &str) -> ApiError {
+    ApiError::new("AccessDenied", format!("The method GET is not answered {when}: use POST.")).with_status(403)
+}
+
+/// Why a request is not answered that a web page may have made, directly or through a name that it made lead here.
+pub(crate) fn refuse_web_page(headers: &HeaderMap) -> Option<&'static str> {
+    let is_own = |value: &header::HeaderValue| value.as_bytes() == b"none";
+    if headers.contains_key(header::ORIGIN) || !headers.get_all("sec-fetch-site").iter().all(is_own) {
+        return Some("requests of web pages are not answered");
+    }
+    let is_here = |value: &header::HeaderValue| value.to_str().is_ok_and(is_name_of_here);
+    match headers.get_all(header::HOST).iter().all(is_here) {
+        true => None,
+        false => Some("requests by this host name are not answered: use the IP address or localhost"),
+    }
+}
+
+/// Whether a Host header's value can't be a name that somebody else's name server makes lead here.
+fn is_name_of_here(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    if let Some(inside) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inside.parse::<Ipv6Addr>().is_ok();
+    }
+    let name = name.to_ascii_lowercase();
+    name.parse::<Ipv4Addr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// A refusal of a request of which not even the service is known.
@@ -330,6 +369,43 @@ mod tests {
             Uri::from_static("/?Action=GetCallerIdentity&X-Amz-Credential=AK%2F1%2Fus-west-2%2Fsts%2Faws4_request");
         let call = ApiCall::read(&Method::GET, &uri, &HeaderMap::new(), b"").unwrap();
         assert_eq!((call.region.as_str(), call.service), ("us-west-2", Service::Sts));
+    }
+
+    #[test]
+    fn bare_urls_change_nothing() {
+        let get = |query: &str, authorization: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(authorization.map(|value| (header::AUTHORIZATION, header::HeaderValue::from_static(value))));
+            let uri = format!("/?Version=2015-02-02&{query}").parse().unwrap();
+            ApiCall::read(&Method::GET, &uri, &headers, b"").map_err(|refusal| (refusal.code, refusal.status))
+        };
+        let scope = "X-Amz-Credential=a/1/us-west-2/elasticache/aws4_request";
+        let delete = "Action=DeleteReplicationGroup&ReplicationGroupId=a";
+        assert_eq!(get(delete, None).unwrap_err(), ("AccessDenied", 403));
+        assert_eq!(get("Action=DescribeReplicationGroups", None).unwrap_err(), ("AccessDenied", 403));
+        assert_eq!(get(&format!("{delete}&{scope}"), None).unwrap_err(), ("AccessDenied", 403));
+        assert!(get(&format!("Action=DescribeReplicationGroups&{scope}"), None).is_ok());
+        assert!(get(delete, Some("Credential=a/1/us-west-2/elasticache/aws4_request, Signature=0")).is_ok());
+    }
+
+    #[test]
+    fn web_pages_are_known_by_their_headers() {
+        let refusal = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, header::HeaderValue::from_static(value));
+            refuse_web_page(&headers)
+        };
+        for here in ["127.0.0.1:4510", "127.0.0.1", "[::1]:4510", "[::1]", "10.0.0.7:1", "LocalHost:4510", "a.localhost"] {
+            assert_eq!(refusal("host", here), None, "{here}");
+        }
+        for other in ["example.com", "example.com:4510", "localhost.example.com", "xlocalhost", "127.0.0.1.example.com", ""] {
+            assert!(refusal("host", other).is_some_and(|words| words.contains("host name")), "{other}");
+        }
+        assert_eq!(refusal("sec-fetch-site", "none"), None);
+        for page in ["cross-site", "same-site", "same-origin", ""] {
+            assert!(refusal("sec-fetch-site", page).is_some(), "{page}");
+        }
+        assert!(refusal("origin", "null").is_some());
     }
 
     #[test]
