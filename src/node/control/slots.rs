@@ -53,6 +53,10 @@ fn numbers(ranges: &[SlotRange]) -> Vec<usize> {
     ranges.iter().flat_map(|range| usize::from(range.first)..=usize::from(range.last)).collect()
 }
 
+fn size(ranges: &[SlotRange]) -> usize {
+    ranges.iter().map(|range| usize::from(range.last) + 1 - usize::from(range.first)).sum()
+}
+
 fn ranges(slots: &[usize]) -> Vec<SlotRange> {
     let mut ranges: Vec<SlotRange> = Vec::new();
     for slot in slots.iter().filter_map(|slot| u16::try_from(*slot).ok()) {
@@ -73,6 +77,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<SlotRange>, ApiError> {
     };
     let ranges: Option<Vec<_>> = text.split(',').map(one).collect();
     let mut ranges = ranges.ok_or_else(|| ApiError::value(format!("Invalid slots: {text}")))?;
+    if size(&ranges) > SLOT_COUNT {
+        return Err(ApiError::value("Invalid slots: a shard has each slot at most once."));
+    }
     ranges.sort_unstable();
     Ok(ranges)
 }
@@ -88,6 +95,10 @@ pub(crate) fn text(ranges: &[SlotRange]) -> String {
 
 /// Whether the ranges of all shards together are every slot exactly once.
 pub(crate) fn are_complete(shards: &[Vec<SlotRange>]) -> bool {
+    // Counted before they are listed: a caller may name the same slots many times.
+    if shards.iter().map(|ranges| size(ranges)).sum::<usize>() != SLOT_COUNT {
+        return false;
+    }
     let mut all: Vec<usize> = shards.iter().flat_map(|ranges| numbers(ranges)).collect();
     all.sort_unstable();
     all.iter().copied().eq(0..SLOT_COUNT)
@@ -132,5 +143,12 @@ mod tests {
         assert_eq!(text(&parse("300-400,0-99,200").unwrap()), "0-99,200,300-400");
         assert!(parse("5-1").is_err());
         assert!(parse("0-16384").is_err());
+    }
+
+    #[test]
+    fn slots_that_are_named_many_times_are_refused_unlisted() {
+        assert!(parse("0-16383,0-16383").is_err());
+        let many = vec![parse("0-16383").unwrap(); 100_000];
+        assert!(!are_complete(&many));
     }
 }
