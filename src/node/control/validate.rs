@@ -24,7 +24,7 @@ pub(crate) fn replication_group_id(id: &str) -> Result<String, ApiError> {
 /// A subnet group's or parameter group's name, in lower case as it is stored.
 pub(crate) fn group_name(parameter: &str, name: &str) -> Result<String, ApiError> {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    let made_well = name.chars().all(|one| one.is_ascii_alphanumeric() || "-.".contains(one));
+    let made_well = name.chars().all(|one| one.is_ascii_alphanumeric() || one == '-');
     if !starts_well || !made_well || name.len() > 255 || name.ends_with('-') || name.contains("--") {
         return Err(ApiError::value(format!(
             "The parameter {parameter} must be provided and must not be blank. It must begin with a letter; must \
@@ -150,6 +150,14 @@ mod tests {
         assert_eq!(replication_group_id("Day-19"), Ok("day-19".to_owned()));
         for bad in ["", "1a", "a--b", "a-", "a_b", &"a".repeat(41)] {
             assert!(replication_group_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn group_names_have_no_dots_so_that_none_looks_like_a_default_one() {
+        assert_eq!(group_name("Name", "Day-19"), Ok("day-19".to_owned()));
+        for bad in ["", "1a", "a--b", "a-", "a_b", "default.mine", &"a".repeat(256)] {
+            assert!(group_name("Name", bad).is_err(), "{bad}");
         }
     }
 
