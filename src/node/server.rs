@@ -113,7 +113,14 @@ pub async fn run(
         changes: watch::Sender::new(0),
         extra_health,
     });
-    shared.publish(&*shared.control.lock().await);
+    {
+        let control = shared.control.lock().await;
+        if !shared.options.without_nodes {
+            // Nothing wanted is news too at first: the fleet has to end what an earlier server left.
+            shared.wanted_tx.send_replace(control.state.wanted());
+        }
+        shared.publish(&control);
+    }
     let ticker = tokio::spawn(tick(Arc::clone(&shared)));
     let (stop_tx, stop_rx) = watch::channel(false);
     tokio::pin!(shutdown);
@@ -429,6 +436,13 @@ mod tests {
         let describe = post("", "Action=DescribeReplicationGroups&Version=2015-02-02");
         let answer = exchange(running.address, &[describe]).await.remove(0).1;
         assert!(answer.contains("<Status>available</Status>") && answer.contains("<Port>7000</Port>"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn the_fleet_hears_at_the_start_that_nothing_is_wanted() {
+        let mut running = start(ServerOptions::default()).await;
+        tokio::time::timeout(Duration::from_secs(5), running.wanted.changed()).await.unwrap().unwrap();
+        assert_eq!(*running.wanted.borrow(), Wanted::default());
     }
 
     #[tokio::test]
