@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::control::State;
+use super::control::{SavedStateError, State};
 use super::fleet::engine::{self, EngineChoice};
 use super::fleet::{self, FleetOptions, NODE_TIMEOUT};
 use super::log::{Log, timestamp};
@@ -45,6 +46,14 @@ pub enum ServeError {
     /// The folder or a file in it can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The saved state is not one of this program's.
+    #[error("{} can't be taken ({error}): use the program that wrote it, or move it away to start afresh", .path.display())]
+    State {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SavedStateError,
+    },
     /// The server itself failed.
     #[error("the server failed: {0}")]
     Server(io::Error),
@@ -65,7 +74,7 @@ pub async fn serve(
     let (listener, listen) = bind(arguments.listen).await?;
     let folder = arguments.state_folder(environment, listen.port()).ok_or(ServeError::NoFolder)?;
     let folder = Arc::new(StateFolder::open(&folder)?);
-    let state: State = folder.load_state()?.unwrap_or_default();
+    let state = load_state(&folder)?;
     let log_path = folder.path().join("serve.log");
     let log = Log::open(&log_path).map_err(|error| StoreError::Io { verb: "write", path: log_path, error })?;
     let engine = describe_engine(&arguments.engine, environment, err);
@@ -118,6 +127,14 @@ pub async fn serve(
     folder.withdraw();
     log.line("ended");
     served.map_err(ServeError::Server).and(saved.map_err(ServeError::Store))
+}
+
+/// The saved state; an empty one only if there is no file.
+fn load_state(folder: &StateFolder) -> Result<State, ServeError> {
+    let Some(saved) = folder.load_state()? else {
+        return Ok(State::default());
+    };
+    State::from_saved(saved).map_err(|error| ServeError::State { path: folder.state_file(), error })
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

@@ -88,14 +88,19 @@ impl StateFolder {
         &self.path
     }
 
+    /// Where the state is saved.
+    pub fn state_file(&self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
     /// The state that was saved last; `None` if there is none yet.
     pub fn load_state<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        load(&self.path.join(STATE))
+        load(&self.state_file())
     }
 
     /// Saves the state.
     pub fn save_state<T: Serialize>(&self, state: &T) -> Result<(), StoreError> {
-        save(&self.path.join(STATE), state)
+        save(&self.state_file(), state)
     }
 
     /// Lets others find this server.

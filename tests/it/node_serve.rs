@@ -106,3 +106,14 @@ fn a_torn_state_is_never_replaced() {
     assert!(err.contains("state.json can't be understood"), "{err}");
     assert_eq!(std::fs::read_to_string(folder.0.join("state.json")).unwrap(), "{ torn");
 }
+
+#[test]
+fn a_state_of_another_program_is_refused_by_name() {
+    let folder = Folder::new("newer");
+    let newer = r#"{"version":9,"accounts":{}}"#;
+    std::fs::write(folder.0.join("state.json"), newer).unwrap();
+    let (code, out, err) = text(command(&folder.0).output().unwrap());
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains("state.json can't be taken (it is of version 9, and this program reads version 1)"), "{err}");
+    assert_eq!(std::fs::read_to_string(folder.0.join("state.json")).unwrap(), newer);
+}

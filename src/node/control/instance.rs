@@ -64,6 +64,7 @@ impl InstanceState {
 
 /// How an instance reaches the metadata service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct MetadataOptions {
     pub http_tokens: String,
     pub hop_limit: i64,
@@ -74,6 +75,7 @@ pub(crate) struct MetadataOptions {
 
 /// What of [`MetadataOptions`] a call names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct MetadataChange {
     pub http_tokens: Option<String>,
     pub hop_limit: Option<i64>,
@@ -133,6 +135,7 @@ pub(crate) struct Launch {
 
 /// Input of [`Region::run_instances`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RunInstances {
     pub image_id: String,
     pub instance_type: Option<String>,

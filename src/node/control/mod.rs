@@ -40,10 +40,28 @@ mod tests;
 /// The account that the local cloud plays.
 pub const ACCOUNT_ID: &str = "000000000000";
 
+/// Form of the saved state that this program writes and reads.
+const STATE_VERSION: u64 = 1;
+
+/// Why a saved state is not taken. An empty cloud in its place would have the fleet remove every cluster's data.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedStateError {
+    /// It does not say its version.
+    #[error("it names no version, so it is not a state that this program has saved")]
+    NoVersion,
+    /// Another program wrote it, most likely a newer one.
+    #[error("it is of version {0}, and this program reads version {STATE_VERSION}")]
+    OtherVersion(u64),
+    /// It is not what the version says.
+    #[error(transparent)]
+    Wrong(#[from] serde_json::Error),
+}
+
 /// All that the local cloud knows; saved as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// Form that the state is saved in.
+    version: u64,
     /// Regions by name; each is made on first use.
     pub(super) regions: BTreeMap<String, Region>,
     /// Where ids and generations come from.
@@ -58,10 +76,12 @@ pub(crate) struct Region {
     pub security_groups: BTreeMap<String, security_group::SecurityGroup>,
     pub key_pairs: BTreeMap<String, key_pair::KeyPair>,
     pub instances: BTreeMap<String, instance::Instance>,
+    #[serde(default)]
     pub launches: BTreeMap<String, instance::Launch>,
     pub subnet_groups: BTreeMap<String, subnet_group::SubnetGroup>,
     pub parameter_groups: BTreeMap<String, parameter_group::ParameterGroup>,
     pub groups: BTreeMap<String, replication_group::ReplicationGroup>,
+    #[serde(default)]
     pub events: Vec<events::Event>,
 }
 
@@ -140,7 +160,25 @@ pub(crate) struct Context<'a> {
     pub peer: Option<&'a network::Surroundings>,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self { version: STATE_VERSION, regions: BTreeMap::new(), source: Source::default() }
+    }
+}
+
 impl State {
+    /// Reads what was saved.
+    ///
+    /// # Errors
+    /// When it is of another version, or of none, or has not all that the version has.
+    pub fn from_saved(saved: serde_json::Value) -> Result<Self, SavedStateError> {
+        match saved.get("version").and_then(serde_json::Value::as_u64) {
+            Some(STATE_VERSION) => Ok(serde_json::from_value(saved)?),
+            Some(other) => Err(SavedStateError::OtherVersion(other)),
+            None => Err(SavedStateError::NoVersion),
+        }
+    }
+
     /// An empty cloud whose ids are drawn from the stream of this seed.
     pub fn new(seed: u64) -> Self {
         Self { source: Source { seed, ..Source::default() }, ..Self::default() }

@@ -31,6 +31,7 @@ pub(crate) struct ReplicationGroup {
     pub kms_key: Option<String>,
     pub data_tiering: bool,
     pub network_type: String,
+    #[serde(default)]
     pub tags: Tags,
     /// Milliseconds since 1970.
     pub created_ms: u64,
@@ -42,9 +43,11 @@ pub(crate) struct ReplicationGroup {
     /// What is under way, in words for the closing event.
     pub under_way: Option<String>,
     /// Whether slots are moving.
+    #[serde(default)]
     pub is_resharding: bool,
     pub endpoint: Option<Endpoint>,
     /// Changes that wait for the maintenance window, because the caller did not want them at once.
+    #[serde(default)]
     pub pending: Pending,
     /// A failure that the fleet had already reported before the present change, and until when it is disregarded.
     pub old_failure: Option<(String, u64)>,
@@ -63,11 +66,13 @@ pub(crate) struct Settings {
     pub topic_active: bool,
     pub auto_minor_version_upgrade: bool,
     pub ip_discovery: String,
+    #[serde(default)]
     pub log_delivery: Vec<LogDelivery>,
 }
 
 /// What waits for the maintenance window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Pending {
     pub engine_version: Option<String>,
     pub node_type: Option<String>,
