@@ -409,6 +409,16 @@ mod tests {
     }
 
     #[test]
+    fn images_say_what_their_root_volume_is() {
+        let call = read("none", "Action=DescribeImages&Version=2016-11-15").unwrap();
+        let body = call.run(&mut State::default(), 0, Timing::default(), None, "id").answer.body;
+        assert!(body.contains("<rootDeviceName>/dev/xvda</rootDeviceName>"), "{body}");
+        let (_, device) = body.split_once("<blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs>").unwrap();
+        let (device, _) = device.split_once("</ebs>").unwrap();
+        assert!(device.contains("<volumeSize>8</volumeSize>") && device.contains("<snapshotId>snap-0"), "{device}");
+    }
+
+    #[test]
     fn unknown_actions_are_refused_in_the_dialect_of_the_service() {
         let mut state = State::default();
         let mut answer = |service: &str| {

@@ -10,6 +10,8 @@ pub(crate) struct Image {
     pub description: String,
     /// `x86_64` or `arm64`.
     pub architecture: &'static str,
+    /// Snapshot that its root volume is made from.
+    pub snapshot_id: String,
     /// Name in Parameter Store that leads to it.
     pub parameter: String,
 }
@@ -30,6 +32,7 @@ impl Region {
     pub fn images(&self) -> Vec<Image> {
         let of = |(parameter, name, words): &(&str, &str, &str), architecture: &'static str| Image {
             id: stable_id("ami", &format!("{}/{parameter}{architecture}", self.name)),
+            snapshot_id: stable_id("snap", &format!("{}/{parameter}{architecture}", self.name)),
             name: format!("{name}{CREATED}-kernel-6.1-{architecture}"),
             description: format!("{words} {architecture} HVM kernel-6.1"),
             architecture,

@@ -370,6 +370,7 @@ fn write_image(xml: &mut Xml, image: &Image) {
         xml.leaf("deviceName", device);
         xml.group("ebs", |xml| {
             xml.leaf("deleteOnTermination", true);
+            xml.leaf("snapshotId", &image.snapshot_id);
             xml.leaf("volumeSize", 8);
             xml.leaf("volumeType", "gp3");
             xml.leaf("encrypted", false);
