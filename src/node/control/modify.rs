@@ -95,8 +95,14 @@ impl Region {
             group.security_groups = self.checked_security_groups(context, &input.security_groups, &vpc_id)?;
         }
         let version = requested_version(&old, input)?;
-        group.parameter_group = self.requested_parameter_group(&old, input, &version)?.name;
+        let parameter_group = self.requested_parameter_group(&old, input, &version)?;
         apply_or_defer(&mut group, &version, input)?;
+        if parameter_group.family == group.version()?.family {
+            group.parameter_group = parameter_group.name;
+        } else if input.parameter_group.is_some() {
+            // Of the family of a version that waits: it waits along.
+            group.pending.parameter_group = Some(parameter_group.name);
+        }
         check_multi_az(&group)?;
         if group == old {
             return Err(ApiError::combination("No modifications were requested"));
@@ -116,13 +122,17 @@ impl Region {
         input: &ModifyReplicationGroup,
         version: &EngineVersion,
     ) -> Result<ParameterGroup, ApiError> {
-        let group = match &input.parameter_group {
-            Some(name) => self.parameter_group(name)?,
+        // What was named along with a version that waits.
+        let pending = old.pending.parameter_group.as_ref().and_then(|name| self.parameter_group(name).ok());
+        let pending = pending.filter(|group| group.family == version.family);
+        let group = match (&input.parameter_group, pending) {
+            (None, Some(pending)) => pending,
+            (Some(name), _) => self.parameter_group(name)?,
             // A default group follows the version to its family; a caller's own has to be named anew.
-            None if old.parameter_group.starts_with("default.") => {
+            (None, None) if old.parameter_group.starts_with("default.") => {
                 self.parameter_group(&format!("default.{}.cluster.on", version.family))?
             }
-            None => self.parameter_group(&old.parameter_group)?,
+            (None, None) => self.parameter_group(&old.parameter_group)?,
         };
         if !group.is_cluster_enabled() {
             return Err(ApiError::combination(format!(
@@ -272,6 +282,7 @@ fn apply_or_defer(
         group.pending = Pending {
             engine_version: group.pending.engine_version.take().filter(|_| !names_version),
             node_type: group.pending.node_type.take().filter(|_| !names_type),
+            parameter_group: group.pending.parameter_group.take().filter(|_| !names_version),
         };
     } else {
         if version.full != group.engine_version {

@@ -76,6 +76,8 @@ pub(crate) struct Settings {
 pub(crate) struct Pending {
     pub engine_version: Option<String>,
     pub node_type: Option<String>,
+    /// Parameter group of the pending version's family, if the caller named one.
+    pub parameter_group: Option<String>,
 }
 
 /// Where one kind of log goes.

@@ -305,6 +305,41 @@ fn what_is_not_wanted_at_once_stays_pending() {
 }
 
 #[test]
+fn a_version_that_waits_leaves_the_parameter_group_as_it_is() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    for named in [None, Some("own".to_owned())] {
+        let mut world = World::new();
+        let old = CreateReplicationGroup {
+            engine_version: Some("6.2".to_owned()),
+            parameter_group: Some("default.redis6.x.cluster.on".to_owned()),
+            ..input()
+        };
+        world.create(&old).unwrap();
+        world.fleet_works();
+        world.on(|region, context| {
+            region.create_parameter_group(context, "own", "redis7", "words", &[]).unwrap();
+            region.modify_parameter_group(context, "own", &[pair("cluster-enabled", "yes")]).unwrap();
+        });
+        let upgrade = |is_immediate: bool, named: Option<String>| {
+            change(|change| {
+                change.apply_immediately = is_immediate;
+                change.engine_version = Some("7.1".to_owned());
+                change.parameter_group = named;
+            })
+        };
+        let wanted = world.state.wanted();
+        let group = world.modify(&upgrade(false, named.clone())).unwrap();
+        assert_eq!((group.status, group.parameter_group.as_str()), (Status::Available, "default.redis6.x.cluster.on"));
+        assert_eq!(group.pending.engine_version.as_deref(), Some("7.1.0"));
+        assert_eq!(world.state.wanted(), wanted);
+        let group = world.modify(&upgrade(true, None)).unwrap();
+        let expected = named.unwrap_or_else(|| "default.redis7.cluster.on".to_owned());
+        assert_eq!((group.engine_version.as_str(), group.parameter_group), ("7.1.0", expected));
+        assert_eq!(group.pending, super::replication_group::Pending::default());
+    }
+}
+
+#[test]
 fn values_of_a_parameter_group_reach_the_nodes_of_its_clusters() {
     let mut world = World::new();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
