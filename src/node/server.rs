@@ -114,7 +114,8 @@ pub async fn run(
         extra_health,
     });
     {
-        let control = shared.control.lock().await;
+        let mut control = shared.control.lock().await;
+        control.state.resume(now_ms(), shared.timing);
         if !shared.options.without_nodes {
             // Nothing wanted is news too at first: the fleet has to end what an earlier server left.
             shared.wanted_tx.send_replace(control.state.wanted());

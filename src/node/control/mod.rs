@@ -196,6 +196,11 @@ impl State {
         (region, Context { now_ms, timing, source: &mut self.source, peer })
     }
 
+    /// Takes up what an earlier run left under way. Once, before the first tick.
+    pub fn resume(&mut self, now_ms: u64, timing: Timing) {
+        self.regions.values_mut().for_each(|region| region.resume_groups(now_ms, timing));
+    }
+
     /// Advances every status that is due; says whether anything changed.
     pub fn tick(&mut self, now_ms: u64, report: &FleetReport) -> bool {
         let mut changed = false;

@@ -1,8 +1,8 @@
 //! What happens by itself: groups settle when the fleet has reached what is wanted, or when the clock says so.
 
-use super::Region;
 use super::events::SourceType;
 use super::replication_group::{Endpoint, NodeGroup, ReplicationGroup, Status};
+use super::{Region, Timing};
 use crate::node::wanted::{ClusterKey, ClusterReport, FleetReport, WantedCluster, WantedNode, WantedShard};
 
 /// What a group needs done that the group alone can't do.
@@ -34,6 +34,19 @@ impl Region {
             port: group.port,
             parameters: parameters.unwrap_or_default(),
             shards: group.kept_node_groups().map(shard).collect(),
+        }
+    }
+
+    /// Without nodes lets the clock end what an earlier run with nodes left under way.
+    pub fn resume_groups(&mut self, now_ms: u64, timing: Timing) {
+        for group in self.groups.values_mut().filter(|_| timing.without_nodes) {
+            let takes_ms = match group.status {
+                Status::Creating => timing.create_ms,
+                Status::Modifying => timing.modify_ms,
+                Status::Deleting => timing.delete_ms,
+                Status::Available | Status::CreateFailed => continue,
+            };
+            group.due_ms = group.due_ms.or(Some(now_ms + takes_ms));
         }
     }
 

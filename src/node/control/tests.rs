@@ -165,6 +165,22 @@ fn a_group_is_available_when_the_fleet_has_reached_it() {
 }
 
 #[test]
+fn what_began_with_nodes_ends_without_them() {
+    let mut world = World::new();
+    world.create(&input()).unwrap();
+    world.timing.without_nodes = true;
+    world.state.resume(world.now_ms, world.timing);
+    world.pass(1000);
+    assert_eq!(world.group().status, Status::Available);
+    world.timing.without_nodes = false;
+    world.on(|region, context| region.modify_shards(context, &shards(4))).unwrap();
+    world.timing.without_nodes = true;
+    world.state.resume(world.now_ms, world.timing);
+    world.pass(300);
+    assert_eq!((world.group().status, world.group().node_groups.len()), (Status::Available, 4));
+}
+
+#[test]
 fn a_group_that_the_fleet_can_not_make_is_failed_and_can_be_deleted() {
     let mut world = World::new();
     world.create(&input()).unwrap();
