@@ -118,6 +118,7 @@ impl Region {
             generation: context.source.generation(),
             reached: 0,
             due_ms: timing.without_nodes.then_some(context.now_ms + timing.create_ms),
+            gone_from_ms: None,
             under_way: None,
             is_resharding: false,
             endpoint: None,

@@ -226,7 +226,7 @@ impl State {
     /// When the clock alone next changes something, in milliseconds since 1970.
     pub fn next_due(&self) -> Option<u64> {
         let due = |region: &Region| {
-            let groups = region.groups.values().filter_map(|group| group.due_ms).min();
+            let groups = region.groups.values().filter_map(|group| group.due_ms.or(group.gone_from_ms)).min();
             let instances = region.instances.values().filter_map(instance::Instance::due_ms).min();
             groups.into_iter().chain(instances).min()
         };

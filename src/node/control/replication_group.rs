@@ -40,6 +40,8 @@ pub(crate) struct ReplicationGroup {
     pub reached: u64,
     /// When the clock settles the present status; none while the fleet does.
     pub due_ms: Option<u64>,
+    /// While it is deleted: from when on a report without it means that it is gone.
+    pub gone_from_ms: Option<u64>,
     /// What is under way, in words for the closing event.
     pub under_way: Option<String>,
     /// Whether slots are moving.

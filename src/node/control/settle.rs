@@ -5,6 +5,9 @@ use super::replication_group::{Endpoint, NodeGroup, ReplicationGroup, Status};
 use super::{Region, Timing};
 use crate::node::wanted::{ClusterKey, ClusterReport, FleetReport, WantedCluster, WantedNode, WantedShard};
 
+/// How long after a start a fleet may not know yet what runs.
+const LOOKING_MS: u64 = 2000;
+
 /// What a group needs done that the group alone can't do.
 enum Outcome {
     Nothing,
@@ -37,8 +40,12 @@ impl Region {
         }
     }
 
-    /// Without nodes lets the clock end what an earlier run with nodes left under way.
+    /// Without nodes lets the clock end what an earlier run with nodes left under way. With nodes, gives the fleet time
+    /// to find the processes of what is being deleted.
     pub fn resume_groups(&mut self, now_ms: u64, timing: Timing) {
+        for group in self.groups.values_mut().filter(|group| group.status == Status::Deleting) {
+            group.gone_from_ms = (!timing.without_nodes).then_some(now_ms + LOOKING_MS);
+        }
         for group in self.groups.values_mut().filter(|_| timing.without_nodes) {
             let takes_ms = match group.status {
                 Status::Creating => timing.create_ms,
@@ -119,6 +126,8 @@ fn settle(group: &mut ReplicationGroup, key: &ClusterKey, now_ms: u64, report: O
     let learned = report.is_some_and(|report| learn(group, report));
     let is_due = group.due_ms.is_some_and(|due_ms| due_ms <= now_ms);
     let is_reached = report.is_some_and(|report| report.reached >= group.generation);
+    let is_looked_for = group.gone_from_ms.is_none_or(|from_ms| from_ms <= now_ms);
+    let ends_waiting = is_looked_for && group.gone_from_ms.take().is_some();
     let is_done = is_due || (group.due_ms.is_none() && is_reached);
     match group.status {
         Status::Creating | Status::Modifying if is_done => {
@@ -133,7 +142,8 @@ fn settle(group: &mut ReplicationGroup, key: &ClusterKey, now_ms: u64, report: O
             None if learned => Outcome::Changed,
             None => Outcome::Nothing,
         },
-        Status::Deleting if is_due || (group.due_ms.is_none() && report.is_none()) => Outcome::Deleted,
+        Status::Deleting if is_due || (group.due_ms.is_none() && report.is_none() && is_looked_for) => Outcome::Deleted,
+        Status::Deleting if ends_waiting => Outcome::Changed,
         _ if learned => Outcome::Changed,
         _ => Outcome::Nothing,
     }

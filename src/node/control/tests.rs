@@ -165,6 +165,25 @@ fn a_group_is_available_when_the_fleet_has_reached_it() {
 }
 
 #[test]
+fn after_a_start_a_deleted_group_is_gone_only_when_the_fleet_has_had_time_to_look() {
+    let mut world = available();
+    let found = world.report.clone();
+    world.delete("day19").unwrap();
+    world.report = FleetReport::default();
+    world.state.resume(world.now_ms, world.timing);
+    assert!(!world.pass(1999));
+    assert_eq!(world.state.next_due(), Some(world.now_ms + 1));
+    let mut unfound = World { state: world.state.clone(), ..World::new() };
+    unfound.now_ms = world.now_ms + 1;
+    assert!(unfound.tick() && unfound.state.regions[REGION].groups.is_empty());
+    world.report = found;
+    world.pass(60_000);
+    assert_eq!((world.group().status, world.state.next_due()), (Status::Deleting, None));
+    world.fleet_works();
+    assert!(world.state.regions[REGION].groups.is_empty());
+}
+
+#[test]
 fn what_began_with_nodes_ends_without_them() {
     let mut world = World::new();
     world.create(&input()).unwrap();
