@@ -246,7 +246,7 @@ impl Shared {
         *control.calls.entry(name).or_default() += 1;
         let now_ms = now_ms();
         // What is due by now is seen by this call, however late the timer is.
-        let ticked = control.state.tick(now_ms, &self.report_rx.borrow());
+        let ticked = control.state.tick(now_ms, self.timing, &self.report_rx.borrow());
         let outcome = call.run(&mut control.state, now_ms, self.timing, surroundings.as_ref(), request_id);
         if ticked || outcome.wrote {
             self.publish(&control);
@@ -295,7 +295,7 @@ async fn tick(shared: Arc<Shared>) {
         let due_ms = {
             let mut control = shared.control.lock().await;
             let report = report_rx.borrow_and_update().clone();
-            if control.state.tick(now_ms(), &report) {
+            if control.state.tick(now_ms(), shared.timing, &report) {
                 shared.publish(&control);
             }
             changes.borrow_and_update();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApiError;
 use super::interface::Interface;
 use super::validate::{Tags, add_tags};
-use super::{Context, Region};
+use super::{Context, Region, Timing};
 
 /// How long a terminated instance stays visible.
 const TERMINATED_KEPT_MS: u64 = 3_600_000;
@@ -345,11 +345,15 @@ impl Region {
     }
 
     /// Moves instances on by the clock; says whether anything changed.
-    pub fn settle_instances(&mut self, now_ms: u64) -> bool {
+    pub fn settle_instances(&mut self, now_ms: u64, timing: Timing) -> bool {
         let before = self.instances.len();
         let mut changed = false;
         for instance in self.instances.values_mut() {
-            if instance.state_until_ms.is_none_or(|until_ms| until_ms > now_ms) {
+            let is_due = |until_ms: u64| match instance.state {
+                InstanceState::Terminated => until_ms <= now_ms,
+                _ => timing.is_due(until_ms, now_ms),
+            };
+            if !instance.state_until_ms.is_some_and(is_due) {
                 continue;
             }
             changed = true;

@@ -149,6 +149,15 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// Whether it is time for what was to happen at `due_ms`. What is further off than anything is ever set was set
+    /// before the clock was put back.
+    pub(crate) fn is_due(&self, due_ms: u64, now_ms: u64) -> bool {
+        let longest_ms = self.create_ms.max(self.modify_ms).max(self.delete_ms).max(self.instance_ms);
+        due_ms <= now_ms || due_ms - now_ms > longest_ms
+    }
+}
+
 /// What an operation gets besides its input.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -202,11 +211,11 @@ impl State {
     }
 
     /// Advances every status that is due; says whether anything changed.
-    pub fn tick(&mut self, now_ms: u64, report: &FleetReport) -> bool {
+    pub fn tick(&mut self, now_ms: u64, timing: Timing, report: &FleetReport) -> bool {
         let mut changed = false;
         for region in self.regions.values_mut() {
-            changed |= region.settle_groups(now_ms, report);
-            changed |= region.settle_instances(now_ms);
+            changed |= region.settle_groups(now_ms, timing, report);
+            changed |= region.settle_instances(now_ms, timing);
         }
         changed
     }

@@ -5,6 +5,7 @@ use super::engine_versions::{EngineVersion, engine_named, version_named};
 use super::error::ApiError;
 use super::parameter_group::ParameterGroup;
 use super::replication_group::{Pending, ReplicationGroup, Settings, Status, not_found, wrong_state};
+use super::settle::OLD_FAILURE_MS;
 use super::{Context, Region, node_types, validate};
 
 /// Input of [`Region::modify_replication_group`]; names as in the API.
@@ -64,7 +65,7 @@ impl Region {
         let is_timed = !needs_nodes || context.timing.without_nodes;
         group.due_ms = is_timed.then_some(context.now_ms + context.timing.modify_ms);
         // The fleet may still report the failure of an earlier change until it has seen this one.
-        group.old_failure = group.old_failure.take().map(|(words, _)| (words, context.now_ms + 3000));
+        group.old_failure = group.old_failure.take().map(|(words, _)| (words, context.now_ms + OLD_FAILURE_MS));
         for node_group in &mut group.node_groups {
             if node_group.status == Status::Available {
                 node_group.status = Status::Modifying;

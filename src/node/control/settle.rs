@@ -5,6 +5,8 @@ use super::replication_group::{Endpoint, NodeGroup, ReplicationGroup, Status};
 use super::{Region, Timing};
 use crate::node::wanted::{ClusterKey, ClusterReport, FleetReport, WantedCluster, WantedNode, WantedShard};
 
+/// How long after the begin of a change the fleet may still report an earlier one's failure.
+pub(super) const OLD_FAILURE_MS: u64 = 3000;
 /// How long after a start a fleet may not know yet what runs.
 const LOOKING_MS: u64 = 2000;
 
@@ -58,14 +60,14 @@ impl Region {
     }
 
     /// Moves groups on by the fleet's report and by the clock; says whether anything changed.
-    pub fn settle_groups(&mut self, now_ms: u64, report: &FleetReport) -> bool {
+    pub fn settle_groups(&mut self, now_ms: u64, timing: Timing, report: &FleetReport) -> bool {
         let mut changed = false;
         for id in self.groups.keys().cloned().collect::<Vec<_>>() {
             let key = ClusterKey { region: self.name.clone(), replication_group_id: id.clone() };
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
             };
-            let outcome = settle(group, &key, now_ms, report.clusters.get(&key));
+            let outcome = settle(group, &key, now_ms, timing, report.clusters.get(&key));
             changed |= !matches!(outcome, Outcome::Nothing);
             self.tell(now_ms, &id, outcome);
         }
@@ -122,11 +124,17 @@ impl Region {
     }
 }
 
-fn settle(group: &mut ReplicationGroup, key: &ClusterKey, now_ms: u64, report: Option<&ClusterReport>) -> Outcome {
+fn settle(
+    group: &mut ReplicationGroup,
+    key: &ClusterKey,
+    now_ms: u64,
+    timing: Timing,
+    report: Option<&ClusterReport>,
+) -> Outcome {
     let learned = report.is_some_and(|report| learn(group, report));
-    let is_due = group.due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+    let is_due = group.due_ms.is_some_and(|due_ms| timing.is_due(due_ms, now_ms));
     let is_reached = report.is_some_and(|report| report.reached >= group.generation);
-    let is_looked_for = group.gone_from_ms.is_none_or(|from_ms| from_ms <= now_ms);
+    let is_looked_for = group.gone_from_ms.is_none_or(|from_ms| !is_ahead(from_ms, now_ms, LOOKING_MS));
     let ends_waiting = is_looked_for && group.gone_from_ms.take().is_some();
     let is_done = is_due || (group.due_ms.is_none() && is_reached);
     match group.status {
@@ -180,13 +188,18 @@ fn name_endpoints(group: &mut ReplicationGroup, region: &str) {
     }
 }
 
+/// Whether a moment is still to come, and not further off than it can be: then the clock was put back.
+fn is_ahead(moment_ms: u64, now_ms: u64, longest_ms: u64) -> bool {
+    moment_ms > now_ms && moment_ms - now_ms <= longest_ms
+}
+
 /// A failure that is not left over from an earlier change.
 fn failure(group: &ReplicationGroup, now_ms: u64, report: Option<&ClusterReport>) -> Option<String> {
     if group.due_ms.is_some() {
         return None;
     }
     let reason = report?.failure.clone()?;
-    let is_old = group.old_failure.as_ref().is_some_and(|(old, until_ms)| *old == reason && now_ms < *until_ms);
+    let is_old = group.old_failure.as_ref().is_some_and(|(old, until_ms)| *old == reason && is_ahead(*until_ms, now_ms, OLD_FAILURE_MS));
     (!is_old).then_some(reason)
 }
 

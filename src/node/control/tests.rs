@@ -39,7 +39,7 @@ impl World {
     }
 
     fn tick(&mut self) -> bool {
-        self.state.tick(self.now_ms, &self.report)
+        self.state.tick(self.now_ms, self.timing, &self.report)
     }
 
     fn pass(&mut self, time_ms: u64) -> bool {
@@ -558,6 +558,27 @@ fn instances_live_by_the_clock_and_client_tokens_start_them_once() {
     assert_eq!(state(&world), Some(InstanceState::Terminated));
     world.pass(1);
     assert_eq!(state(&world), None);
+}
+
+#[test]
+fn a_clock_that_is_put_back_holds_nothing_up() {
+    let mut world = World::without_nodes();
+    world.create(&input()).unwrap();
+    let image_id = world.on(|region, _| region.images()[0].id.clone());
+    let wish = RunInstances { image_id, least: 1, most: 1, ..RunInstances::default() };
+    world.on(|region, context| region.run_instances(context, wish)).unwrap();
+    assert!(!world.tick());
+    world.now_ms -= 1;
+    assert!(world.tick());
+    assert_eq!(world.group().status, Status::Available);
+    let state = |world: &World| world.state.regions[REGION].instances.values().next().map(|instance| instance.state);
+    assert_eq!(state(&world), Some(InstanceState::Running));
+    let ids: Vec<_> = world.state.regions[REGION].instances.keys().cloned().collect();
+    world.on(|region, context| region.terminate_instances(context, &ids)).unwrap();
+    world.pass(1000);
+    world.now_ms -= 10_000;
+    world.tick();
+    assert_eq!(state(&world), Some(InstanceState::Terminated));
 }
 
 #[test]
