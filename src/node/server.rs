@@ -221,15 +221,21 @@ impl Shared {
 
     async fn own_page(&self, path: &str, request_id: &str) -> Answer {
         let body = match path {
-            "/_shardform/health" => self.health(),
+            "/_shardform/health" => self.health().await,
             "/_shardform/calls" => json!({ "calls": self.control.lock().await.calls }),
             _ => return Answer::note(404, "there is no such page", request_id),
         };
         Answer::json(200, "application/json", &body, request_id)
     }
 
-    fn health(&self) -> Value {
-        let mut body = json!({ "status": "ready", "services": ["elasticache", "ec2", "sts", "ssm"] });
+    async fn health(&self) -> Value {
+        let clusters: Vec<Value> = {
+            let control = self.control.lock().await;
+            let cluster = |(region, id, status)| json!({ "region": region, "id": id, "status": status });
+            control.state.statuses().map(cluster).collect()
+        };
+        let services = ["elasticache", "ec2", "sts", "ssm"];
+        let mut body = json!({ "status": "ready", "services": services, "clusters": clusters });
         if let (Some(body), Value::Object(extra)) = (body.as_object_mut(), (self.extra_health)()) {
             body.extend(extra);
         }
@@ -450,7 +456,11 @@ mod tests {
     async fn the_clock_moves_a_group_without_nodes_and_the_store_hears_of_it() {
         let options = ServerOptions { without_nodes: true, time_scale: 0.02, ..ServerOptions::default() };
         let mut running = start(options).await;
-        exchange(running.address, &[create()]).await;
+        let health = "GET /_shardform/health HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
+        let answers = exchange(running.address, &[health.clone(), create(), health]).await;
+        assert!(answers[0].1.contains(r#""clusters":[]"#), "{}", answers[0].1);
+        let clusters = r#""clusters":[{"id":"a","region":"us-east-1","status":"creating"}]"#;
+        assert!(answers[2].1.contains(clusters), "{}", answers[2].1);
         let is_settled = |state: &Arc<State>| state.next_due().is_none() && !state.regions.is_empty();
         tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled)).await.unwrap().unwrap();
         assert!(running.wanted.borrow().clusters.is_empty());

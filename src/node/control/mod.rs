@@ -232,6 +232,13 @@ impl State {
         wanted
     }
 
+    /// Every replication group: its region, its id and its status.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
+        self.regions.values().flat_map(|region| {
+            region.groups.values().map(|group| (region.name.as_str(), group.id.as_str(), group.status.as_str()))
+        })
+    }
+
     /// When the clock alone next changes something, in milliseconds since 1970.
     pub fn next_due(&self) -> Option<u64> {
         let due = |region: &Region| {
