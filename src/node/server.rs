@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 
 use super::api::http::{Answer, ApiCall, Service, refuse_unread, refuse_web_page};
 use super::control::error::ApiError;
@@ -29,6 +30,8 @@ use super::wanted::{FleetReport, Wanted};
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Longest wait for the head of a request, so that silent connections end.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for the body of a request, from its head on.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take to end once the server is to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -124,23 +127,25 @@ pub async fn run(
     }
     let ticker = tokio::spawn(tick(Arc::clone(&shared)));
     let (stop_tx, stop_rx) = watch::channel(false);
+    let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     let outcome = loop {
         tokio::select! {
             () = &mut shutdown => break Ok(()),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    tokio::spawn(connection(stream, Arc::clone(&shared), stop_rx.clone()));
+                    connections.spawn(connection(stream, Arc::clone(&shared), stop_rx.clone()));
                 }
                 Err(error) if is_passing(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(error) => break Err(error),
             },
+            Some(_) = connections.join_next() => {}
         }
     };
-    drop(stop_rx);
     stop_tx.send_replace(true);
-    // Every connection holds a receiver: when all are gone, all answers are sent.
-    let _ = tokio::time::timeout(FAREWELL, stop_tx.closed()).await;
+    // When all connections are at their end, all answers are sent.
+    let _ = tokio::time::timeout(FAREWELL, async { while connections.join_next().await.is_some() {} }).await;
+    connections.shutdown().await;
     ticker.abort();
     outcome
 }
@@ -185,12 +190,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         return response(Answer::note(405, "the AWS API takes POST and GET", &request_id));
     }
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return response(Answer::note(413, "a request body may have at most 1 MiB", &request_id));
-        }
-        Err(_) => return response(Answer::note(400, "the request body did not arrive", &request_id)),
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err((status, words)) => return response(Answer::note(status, words, &request_id)),
     };
     let answer = match ApiCall::read(&head.method, &head.uri, &head.headers, &body) {
         Ok(call) => shared.run(&call, &request_id).await,
@@ -200,6 +202,19 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         tokio::time::sleep(shared.options.latency).await;
     }
     response(answer)
+}
+
+async fn read_body<Body>(body: Body) -> Result<Bytes, (u16, &'static str)>
+where
+    Body: hyper::body::Body<Data = Bytes>,
+    Body::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, LARGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((413, "a request body may have at most 1 MiB")),
+        Ok(Err(_)) => Err((400, "the request body did not arrive")),
+        Err(_) => Err((408, "the request body did not arrive in time")),
+    }
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
@@ -443,6 +458,39 @@ mod tests {
         let describe = post("", "Action=DescribeReplicationGroups&Version=2015-02-02");
         let answer = exchange(running.address, &[describe]).await.remove(0).1;
         assert!(answer.contains("<Status>available</Status>") && answer.contains("<Port>7000</Port>"), "{answer}");
+    }
+
+    /// A body that never comes.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_not_waited_for_for_ever() {
+        assert_eq!(read_body(Silent).await, Err((408, "the request body did not arrive in time")));
+        assert_eq!(read_body(Full::new(Bytes::from_static(b"a"))).await, Ok(Bytes::from_static(b"a")));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_does_not_end_is_ended_after_the_farewell() {
+        let running = start(ServerOptions::default()).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nA").await.unwrap();
+        // An answer to another means that this one is under way.
+        exchange(running.address, &[post("", "Action=DescribeVpcs&Version=2016-11-15")]).await;
+        running.stop.send(()).unwrap();
+        running.server.await.unwrap().unwrap();
+        assert_eq!(stream.read(&mut [0; 16]).await.unwrap_or(0), 0);
     }
 
     #[tokio::test]
