@@ -59,7 +59,8 @@ pub enum ServeError {
     Server(io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT, and then ends within bounded time.
+/// Serves until SIGTERM, SIGINT or SIGHUP, and then ends within bounded time; a second SIGTERM or SIGINT leaves the
+/// nodes to the next start.
 pub async fn serve(
     arguments: ServeArgs,
     environment: &Environment,
@@ -67,10 +68,7 @@ pub async fn serve(
     err: &mut dyn Write,
 ) -> Result<(), ServeError> {
     // First of all, so that a signal during the start ends it in order too.
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        return Err(ServeError::Runtime(io::Error::other("no signals")));
-    };
+    let mut signals = Signals::new().map_err(ServeError::Runtime)?;
     let (listener, listen) = bind(arguments.listen).await?;
     let folder = arguments.state_folder(environment, listen.port()).ok_or(ServeError::NoFolder)?;
     let folder = Arc::new(StateFolder::open(&folder)?);
@@ -114,11 +112,16 @@ pub async fn serve(
     let _ = writeln!(out, "{}", ready_line(listen, &engine, &folder)).and_then(|()| out.flush());
     log.line(ready_line(listen, &engine, &folder));
 
-    let served = until_told(server, &stop, [&mut terminate, &mut interrupt], &log).await;
+    let served = until_told(server, &stop, &mut signals, &log).await;
     fleet_stop.send_replace(true);
-    if let Some(fleet) = fleet
-        && tokio::time::timeout(FLEET_GRACE, fleet).await.is_err()
-    {
+    let have_ended = match fleet {
+        None => true,
+        Some(fleet) => tokio::select! {
+            ended = tokio::time::timeout(FLEET_GRACE, fleet) => ended.is_ok(),
+            () = signals.again() => false,
+        },
+    };
+    if !have_ended {
         let _ = writeln!(err, "warning: some nodes did not end in time; the next start takes them on");
     }
     // The server is gone, and with it the states' sender: what is left is saved, and the task ends.
@@ -186,18 +189,59 @@ async fn true_at_last(mut flag: watch::Receiver<bool>) {
 async fn until_told(
     server: impl Future<Output = io::Result<()>>,
     stop: &watch::Sender<bool>,
-    [terminate, interrupt]: [&mut Signal; 2],
+    signals: &mut Signals,
     log: &Log,
 ) -> io::Result<()> {
     tokio::pin!(server);
     let name = tokio::select! {
         served = &mut server => return served,
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+        name = signals.first() => name,
     };
     log.line(format!("ending after {name}"));
     stop.send_replace(true);
-    tokio::time::timeout(SERVER_GRACE, &mut server).await.unwrap_or(Ok(()))
+    tokio::select! {
+        served = tokio::time::timeout(SERVER_GRACE, &mut server) => served.unwrap_or(Ok(())),
+        () = signals.again() => Ok(()),
+    }
+}
+
+/// The signals that end the program: the first in order, a second one at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    is_hurried: bool,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            is_hurried: false,
+        })
+    }
+
+    /// Waits for the first and names it.
+    async fn first(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+
+    /// Waits for a second one; is ready ever after. A terminal that closes may send SIGHUP twice: it is no second one.
+    async fn again(&mut self) {
+        if !self.is_hurried {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            self.is_hurried = true;
+        }
+    }
 }
 
 /// Saves every state that is sent, the last one for sure; those in between may be passed over. Ends when the sender is

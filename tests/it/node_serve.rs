@@ -1,8 +1,9 @@
 //! `shardform-node serve` from outside: its one line, its files, its errors and its end.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 struct Server {
     child: Child,
@@ -63,7 +64,7 @@ fn text(output: Output) -> (Option<i32>, String, String) {
 
 #[test]
 fn it_says_where_it_listens_and_ends_in_order() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP"] {
         let folder = Folder::new(signal);
         let server = Server::start(&folder.0, &[]);
         let state = folder.0.display();
@@ -77,6 +78,23 @@ fn it_says_where_it_listens_and_ends_in_order() {
         assert!(!folder.0.join("serve.json").exists());
         assert!(folder.0.join("state.json").exists());
     }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = Folder::new("twice");
+    let server = Server::start(&folder.0, &[]);
+    let port = server.ready.split("127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap();
+    let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    // A request that never ends holds the server up, for longer than this test allows.
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nA").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let id = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    assert_eq!(server.end("-INT").0, Some(0));
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
 }
 
 #[test]
