@@ -43,3 +43,27 @@ pub(crate) const fn reads(name: &'static str, run: fn(&mut Call<'_>) -> Result<(
 pub(crate) const fn writes(name: &'static str, run: fn(&mut Call<'_>) -> Result<(), ApiError>) -> Operation {
     Operation { name, writes: true, run }
 }
+
+/// Where a list goes on after the item whose id is the marker; if that is gone, where the first greater id is. So a
+/// removal between two pages neither skips nor repeats anything.
+fn place_after<Item>(items: &[Item], marker: &str, id: impl Fn(&Item) -> String) -> usize {
+    let same = items.iter().position(|item| id(item) == marker).map(|at| at + 1);
+    let greater = || items.iter().position(|item| id(item).as_str() > marker);
+    same.or_else(greater).unwrap_or(items.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_goes_on_after_the_marker_even_if_that_is_gone() {
+        let after = |items: &[&str], marker: &str| place_after(items, marker, |item| (*item).to_owned());
+        assert_eq!(after(&["a", "b", "c"], "b"), 2);
+        assert_eq!(after(&["b", "c"], "b"), 1);
+        assert_eq!(after(&["a", "c"], "b"), 1);
+        assert_eq!(after(&["a", "c"], "c"), 2);
+        assert_eq!(after(&["a"], "z"), 1);
+        assert_eq!(after(&[], "a"), 0);
+    }
+}

@@ -92,7 +92,7 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let region = call.region.name.clone();
     let shown =
         keep(call.parameters, asked, |instance| Some(&instance.tags), |instance, name| field(&region, instance, name))?;
-    let mut shown = page(call, shown)?;
+    let mut shown = page(call, shown, |one| one.id.clone())?;
     shown.sort_by(|one, other| {
         let key = |instance: &Instance| (instance.launch_ms, instance.reservation_id.clone(), instance.launch_index);
         key(one).cmp(&key(other))
@@ -341,7 +341,7 @@ pub(super) fn describe_images(call: &mut Call<'_>) -> Result<(), ApiError> {
         _ => None,
     };
     let shown = keep(call.parameters, asked, |_| None, field)?;
-    let shown = page(call, shown)?;
+    let shown = page(call, shown, |one| one.id.clone())?;
     call.xml.list("imagesSet", "item", shown, |xml, image| write_image(xml, &image));
     Ok(())
 }

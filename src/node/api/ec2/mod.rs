@@ -8,7 +8,7 @@ mod security_group;
 
 use super::query::{Parameters, tags};
 use super::xml::Xml;
-use super::{Call, Operation, reads, writes};
+use super::{Call, Operation, place_after, reads, writes};
 use crate::node::control::Region;
 use crate::node::control::error::ApiError;
 use crate::node::control::validate::Tags;
@@ -91,7 +91,11 @@ fn write_groups(xml: &mut Xml, region: &Region, ids: &[String]) {
 }
 
 /// The part of `items` that the caller's `NextToken` and `MaxResults` select; writes the next token.
-fn page<Item>(call: &mut Call<'_>, items: Vec<Item>) -> Result<Vec<Item>, ApiError> {
+fn page<Item>(
+    call: &mut Call<'_>,
+    mut items: Vec<Item>,
+    id: impl Fn(&Item) -> String,
+) -> Result<Vec<Item>, ApiError> {
     let most = match call.parameters.integer("MaxResults")?.map(usize::try_from) {
         None => usize::MAX,
         Some(Ok(most)) if most >= 1 => most,
@@ -99,12 +103,12 @@ fn page<Item>(call: &mut Call<'_>, items: Vec<Item>) -> Result<Vec<Item>, ApiErr
     };
     let start = match call.parameters.text("NextToken").filter(|token| !token.is_empty()) {
         None => 0,
-        Some(token) => token.parse().map_err(|_| ApiError::value("Unable to parse pagination token"))?,
+        Some(token) => place_after(&items, token, &id),
     };
-    let total = items.len();
-    let page: Vec<Item> = items.into_iter().skip(start).take(most).collect();
-    if start.saturating_add(page.len()) < total {
-        call.xml.leaf("nextToken", start + page.len());
+    items.drain(..start);
+    if let Some(last) = items.get(most - 1).filter(|_| most < items.len()) {
+        call.xml.leaf("nextToken", id(last));
     }
-    Ok(page)
+    items.truncate(most);
+    Ok(items)
 }

@@ -60,7 +60,7 @@ pub(super) fn describe_vpcs(call: &mut Call<'_>) -> Result<(), ApiError> {
         _ => None,
     };
     let shown = keep(call.parameters, asked, |vpc| Some(&vpc.tags), field)?;
-    let shown = page(call, shown)?;
+    let shown = page(call, shown, |one| one.id.clone())?;
     call.xml.list("vpcSet", "item", shown, |xml, vpc| {
         xml.leaf("vpcId", &vpc.id);
         xml.leaf("ownerId", ACCOUNT_ID);
@@ -99,7 +99,7 @@ pub(super) fn describe_subnets(call: &mut Call<'_>) -> Result<(), ApiError> {
         _ => None,
     };
     let shown = keep(call.parameters, asked, |subnet| Some(&subnet.tags), field)?;
-    let shown = page(call, shown)?;
+    let shown = page(call, shown, |one| one.id.clone())?;
     let region = &*call.region;
     call.xml.list("subnetSet", "item", shown, |xml, subnet| {
         xml.leaf("subnetId", &subnet.id);
@@ -136,7 +136,7 @@ fn asked_prefix_lists(call: &mut Call<'_>) -> Result<Vec<PrefixList>, ApiError> 
         _ => None,
     };
     let shown = keep(call.parameters, asked, |_| None, field)?;
-    page(call, shown)
+    page(call, shown, |one| one.id.clone())
 }
 
 pub(super) fn describe_managed_prefix_lists(call: &mut Call<'_>) -> Result<(), ApiError> {

@@ -47,7 +47,7 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     };
     let asked = all.into_iter().filter(is_asked).collect();
     let shown = keep(call.parameters, asked, |group| Some(&group.tags), field)?;
-    let shown = page(call, shown)?;
+    let shown = page(call, shown, |one| one.id.clone())?;
     let region = &*call.region;
     call.xml.list("securityGroupInfo", "item", shown, |xml, group| {
         xml.leaf("ownerId", ACCOUNT_ID);

@@ -19,7 +19,7 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     // Here every cluster is in a replication group.
     let mut clusters = if only_single { Vec::new() } else { members(call.region, id.as_deref()) };
     clusters.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
-    let shown = page(call, &clusters)?;
+    let shown = page(call, &clusters, |(_, member)| member.id.clone())?;
     let region = &*call.region;
     call.xml.list("CacheClusters", "CacheCluster", shown, |xml, (group, member)| {
         write(xml, region, group, member, shows_nodes);

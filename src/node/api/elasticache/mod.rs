@@ -8,7 +8,7 @@ mod various;
 
 use super::query::Parameters;
 use super::xml::Xml;
-use super::{Call, Operation, reads, writes};
+use super::{Call, Operation, place_after, reads, writes};
 use crate::node::control::error::ApiError;
 use crate::node::control::replication_group::{Endpoint, LogDelivery};
 use crate::node::control::validate::Tags;
@@ -42,21 +42,22 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 /// The part of `items` that the caller's `Marker` and `MaxRecords` select; writes the next marker.
-fn page<'a, Item>(call: &mut Call<'_>, items: &'a [Item]) -> Result<&'a [Item], ApiError> {
+fn page<'a, Item>(
+    call: &mut Call<'_>,
+    items: &'a [Item],
+    id: impl Fn(&Item) -> String,
+) -> Result<&'a [Item], ApiError> {
     let most = call.parameters.integer("MaxRecords")?.unwrap_or(100);
     if !(20..=100).contains(&most) {
         return Err(ApiError::value("MaxRecords must be between 20 and 100."));
     }
     let start = match call.parameters.text("Marker").filter(|marker| !marker.is_empty()) {
         None => 0,
-        Some(marker) => {
-            let start = marker.parse::<usize>().ok().filter(|start| *start <= items.len());
-            start.ok_or_else(|| ApiError::value(format!("The marker is invalid: {marker}")))?
-        }
+        Some(marker) => place_after(items, marker, &id),
     };
     let end = items.len().min(start + usize::try_from(most).unwrap_or(100));
-    if end < items.len() {
-        call.xml.leaf("Marker", end);
+    if let Some(last) = items.get(start..end).and_then(<[Item]>::last).filter(|_| end < items.len()) {
+        call.xml.leaf("Marker", id(last));
     }
     Ok(items.get(start..end).unwrap_or_default())
 }

@@ -42,7 +42,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let groups = call.region.describe_parameter_groups(call.parameters.text("CacheParameterGroupName"))?;
-    let shown = page(call, &groups)?;
+    let shown = page(call, &groups, |group| group.name.clone())?;
     let region = &*call.region;
     call.xml.list("CacheParameterGroups", "CacheParameterGroup", shown, |xml, group| write(xml, region, group));
     Ok(())
@@ -56,7 +56,7 @@ pub(super) fn describe_parameters(call: &mut Call<'_>) -> Result<(), ApiError> {
     }
     let asked = |parameter: &ParameterValue| source.is_none_or(|asked| (asked == "user") == parameter.is_user);
     let parameters: Vec<_> = group.parameters().into_iter().filter(asked).collect();
-    let shown = page(call, &parameters)?;
+    let shown = page(call, &parameters, |parameter| parameter.row.name.to_owned())?;
     call.xml.list("Parameters", "Parameter", shown, |xml, parameter| write_parameter(xml, &group, parameter));
     call.xml.group("CacheNodeTypeSpecificParameters", |_| {});
     Ok(())

@@ -112,7 +112,7 @@ fn log_delivery(parameters: &Parameters) -> Result<Vec<LogDeliveryInput>, ApiErr
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let groups = call.region.describe_replication_groups(call.parameters.text("ReplicationGroupId"))?;
     let groups: Vec<ReplicationGroup> = groups.into_iter().cloned().collect();
-    let shown = page(call, &groups)?;
+    let shown = page(call, &groups, |group| group.id.clone())?;
     let region = &*call.region;
     call.xml.list("ReplicationGroups", "ReplicationGroup", shown, |xml, group| write(xml, region, group));
     Ok(())

@@ -33,7 +33,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
 pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     let groups = call.region.describe_subnet_groups(call.parameters.text("CacheSubnetGroupName"))?;
     let groups: Vec<SubnetGroup> = groups.into_iter().cloned().collect();
-    let shown = page(call, &groups)?;
+    let shown = page(call, &groups, |group| group.name.clone())?;
     let region = &*call.region;
     call.xml.list("CacheSubnetGroups", "CacheSubnetGroup", shown, |xml, group| write(xml, region, group));
     Ok(())

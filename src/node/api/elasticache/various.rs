@@ -40,9 +40,18 @@ pub(super) fn describe_events(call: &mut Call<'_>) -> Result<(), ApiError> {
         duration_min: duration.map_err(|_| ApiError::value("Duration must not be negative."))?,
     };
     let events = call.region.describe_events(call.context.now_ms, &input)?;
-    let events: Vec<Event> = events.into_iter().cloned().collect();
-    let shown = page(call, &events)?;
-    call.xml.list("Events", "Event", shown, |xml, event| {
+    // Events have no ids: their time, and their place among those of the same time.
+    let mut numbered: Vec<(String, Event)> = Vec::with_capacity(events.len());
+    let mut place = 0;
+    let mut last_ms = None;
+    for event in events {
+        place = if last_ms == Some(event.date_ms) { place + 1 } else { 0 };
+        last_ms = Some(event.date_ms);
+        numbered.push((format!("{:016}-{place:06}", event.date_ms), event.clone()));
+    }
+    let events = numbered;
+    let shown = page(call, &events, |(id, _)| id.clone())?;
+    call.xml.list("Events", "Event", shown, |xml, (_, event)| {
         xml.leaf("SourceIdentifier", &event.source_id);
         xml.leaf("SourceType", event.source.as_str());
         xml.leaf("Message", &event.message);
@@ -67,7 +76,7 @@ pub(super) fn describe_engine_versions(call: &mut Call<'_>) -> Result<(), ApiErr
         let newest = |engine: EngineKind| rows.iter().rev().find(|row| row.engine == engine).copied();
         rows = [EngineKind::Redis, EngineKind::Valkey].into_iter().filter_map(newest).collect();
     }
-    let shown = page(call, &rows)?;
+    let shown = page(call, &rows, |row| format!("{}-{}", engine_name(row.engine), row.full))?;
     call.xml.list("CacheEngineVersions", "CacheEngineVersion", shown, |xml, row| {
         let engine = engine_name(row.engine);
         xml.leaf("Engine", engine);
