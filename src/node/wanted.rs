@@ -30,6 +30,9 @@ pub struct Wanted {
 pub struct WantedCluster {
     /// Grows with every change to this value; the fleet's report names the one that it has reached.
     pub generation: u64,
+    /// The generation at which it was created: another value for the same key is another cluster, whose data the new
+    /// one must not inherit.
+    pub created: u64,
     /// Which engine's binary to start.
     pub engine: EngineKind,
     /// TCP port of every node (on a system with one loopback address the fleet chooses another).

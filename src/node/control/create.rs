@@ -99,6 +99,7 @@ impl Region {
         let tags = validate::add_tags(&Tags::new(), &input.tags)?;
         let node_groups = self.lay_out(context, &id, &subnet_group, shards, &tags);
         let timing = context.timing;
+        let generation = context.source.generation();
         let group = ReplicationGroup {
             status: Status::Creating,
             engine: version.engine,
@@ -115,7 +116,8 @@ impl Region {
             network_type: network_type(input.network_type.as_deref())?,
             tags,
             created_ms: context.now_ms,
-            generation: context.source.generation(),
+            created_generation: generation,
+            generation,
             reached: 0,
             due_ms: timing.without_nodes.then_some(context.now_ms + timing.create_ms),
             gone_from_ms: None,

@@ -35,6 +35,8 @@ pub(crate) struct ReplicationGroup {
     pub tags: Tags,
     /// Milliseconds since 1970.
     pub created_ms: u64,
+    /// The generation at which it was created; no other group has or had it.
+    pub created_generation: u64,
     /// What the fleet is asked for, and what it last reached.
     pub generation: u64,
     pub reached: u64,

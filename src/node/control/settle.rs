@@ -35,6 +35,7 @@ impl Region {
         };
         WantedCluster {
             generation: group.generation,
+            created: group.created_generation,
             engine: group.engine,
             port: group.port,
             parameters: parameters.unwrap_or_default(),

@@ -223,6 +223,11 @@ fn a_deleted_group_stays_until_the_fleet_has_ended_it() {
     assert!(world.state.regions[REGION].groups.is_empty());
     let again = world.create(&input()).unwrap();
     assert!(again.generation > 1, "a new group is never taken for the old one");
+    let created = world.wanted().created;
+    assert_eq!(created, again.generation);
+    world.fleet_works();
+    world.on(|region, context| region.increase_replicas(context, &replica_count(2))).unwrap();
+    assert!(world.wanted().generation > created && world.wanted().created == created);
 }
 
 #[test]
