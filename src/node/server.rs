@@ -125,7 +125,9 @@ pub async fn run(
         }
         shared.publish(&control);
     }
-    let ticker = tokio::spawn(tick(Arc::clone(&shared)));
+    // In sets, so that they end with this future, however it ends: each holds the saver.
+    let mut ticker = JoinSet::new();
+    ticker.spawn(tick(Arc::clone(&shared)));
     let (stop_tx, stop_rx) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -146,7 +148,7 @@ pub async fn run(
     // When all connections are at their end, all answers are sent.
     let _ = tokio::time::timeout(FAREWELL, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
-    ticker.abort();
+    ticker.shutdown().await;
     outcome
 }
 
