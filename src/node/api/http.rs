@@ -395,10 +395,14 @@ mod tests {
             headers.insert(name, header::HeaderValue::from_static(value));
             refuse_web_page(&headers)
         };
-        for here in ["127.0.0.1:4510", "127.0.0.1", "[::1]:4510", "[::1]", "10.0.0.7:1", "LocalHost:4510", "a.localhost"] {
+        for here in
+            ["127.0.0.1:4510", "127.0.0.1", "[::1]:4510", "[::1]", "10.0.0.7:1", "LocalHost:4510", "a.localhost"]
+        {
             assert_eq!(refusal("host", here), None, "{here}");
         }
-        for other in ["example.com", "example.com:4510", "localhost.example.com", "xlocalhost", "127.0.0.1.example.com", ""] {
+        for other in
+            ["example.com", "example.com:4510", "localhost.example.com", "xlocalhost", "127.0.0.1.example.com", ""]
+        {
             assert!(refusal("host", other).is_some_and(|words| words.contains("host name")), "{other}");
         }
         assert_eq!(refusal("sec-fetch-site", "none"), None);

@@ -200,7 +200,10 @@ fn failure(group: &ReplicationGroup, now_ms: u64, report: Option<&ClusterReport>
         return None;
     }
     let reason = report?.failure.clone()?;
-    let is_old = group.old_failure.as_ref().is_some_and(|(old, until_ms)| *old == reason && is_ahead(*until_ms, now_ms, OLD_FAILURE_MS));
+    let is_old = group
+        .old_failure
+        .as_ref()
+        .is_some_and(|(old, until_ms)| *old == reason && is_ahead(*until_ms, now_ms, OLD_FAILURE_MS));
     (!is_old).then_some(reason)
 }
 

@@ -599,7 +599,10 @@ fn a_saved_state_of_another_form_is_refused() {
     let read = |text: &str| State::from_saved(serde_json::from_str(text).unwrap()).map_err(|error| error.to_string());
     let mut saved = serde_json::to_value(&available().state).unwrap();
     assert_eq!(State::from_saved(saved.clone()).unwrap(), available().state);
-    assert_eq!(read(r#"{"version":9,"accounts":{}}"#), Err("it is of version 9, and this program reads version 1".into()));
+    assert_eq!(
+        read(r#"{"version":9,"accounts":{}}"#),
+        Err("it is of version 9, and this program reads version 1".into())
+    );
     assert!(read(r#"{"accounts":{}}"#).unwrap_err().starts_with("it names no version"));
     assert!(read("[]").unwrap_err().starts_with("it names no version"));
     assert!(read(r#"{"version":1}"#).unwrap_err().contains("missing field `regions`"));

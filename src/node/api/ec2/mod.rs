@@ -91,11 +91,7 @@ fn write_groups(xml: &mut Xml, region: &Region, ids: &[String]) {
 }
 
 /// The part of `items` that the caller's `NextToken` and `MaxResults` select; writes the next token.
-fn page<Item>(
-    call: &mut Call<'_>,
-    mut items: Vec<Item>,
-    id: impl Fn(&Item) -> String,
-) -> Result<Vec<Item>, ApiError> {
+fn page<Item>(call: &mut Call<'_>, mut items: Vec<Item>, id: impl Fn(&Item) -> String) -> Result<Vec<Item>, ApiError> {
     let most = match call.parameters.integer("MaxResults")?.map(usize::try_from) {
         None => usize::MAX,
         Some(Ok(most)) if most >= 1 => most,
