@@ -90,7 +90,8 @@ pub fn main(
         Err(error) => {
             let text = error.render();
             let _ = if error.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
-            return u8::try_from(error.exit_code()).unwrap_or(2);
+            // clap's own 2 would mean differences to who runs `shardform` beside it.
+            return u8::from(error.use_stderr());
         }
     };
     let Command::Serve(arguments) = cli.command;
@@ -176,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn wrong_arguments_are_exit_code_2() {
+    fn wrong_arguments_are_exit_code_1() {
         let (code, out, err) = run(&["serve", "--latency", "soon"]);
-        assert_eq!((code, out.as_str()), (2, ""));
+        assert_eq!((code, out.as_str()), (1, ""));
         assert!(err.contains("a time is a number with ms, s or m"), "{err}");
-        assert_eq!(run(&["serve", "--listen", "nowhere"]).0, 2);
-        assert_eq!(run(&[]).0, 2);
+        assert_eq!(run(&["serve", "--listen", "nowhere"]).0, 1);
+        assert_eq!(run(&[]).0, 1);
     }
 
     #[test]

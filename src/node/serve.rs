@@ -2,10 +2,11 @@
 //!
 //! Knows signals and the order of things; makes no choice that either side could make.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
@@ -101,7 +102,7 @@ pub async fn serve(
     });
     let serving = Serving { pid: std::process::id(), listen, started_at: timestamp(SystemTime::now()) };
     folder.announce(&serving)?;
-    let health = health(&serving, &folder, &engine);
+    let health = health(&serving, &folder, arguments.engine.clone(), environment.path.clone());
     let options = ServerOptions {
         latency: arguments.latency,
         ec2_endpoint: arguments.ec2_endpoint,
@@ -169,15 +170,32 @@ fn ready_line(listen: SocketAddr, engine: &str, folder: &StateFolder) -> String 
     format!("shardform-node {version} listening on http://{listen} (engine {engine}, state {path})")
 }
 
-fn health(serving: &Serving, folder: &StateFolder, engine: &str) -> Arc<dyn Fn() -> serde_json::Value + Send + Sync> {
+/// What the health page tells of the program. An engine that is missing is looked for again each time: it can be
+/// installed while the server runs.
+fn health(
+    serving: &Serving,
+    folder: &StateFolder,
+    choice: EngineChoice,
+    search_path: OsString,
+) -> Arc<dyn Fn() -> serde_json::Value + Send + Sync> {
     let value = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": serving.pid,
         "started_at": serving.started_at,
-        "engine": engine,
         "state_dir": folder.path(),
     });
-    Arc::new(move || value.clone())
+    // Asking a program for its version starts it, so that is done once.
+    let described = OnceLock::new();
+    Arc::new(move || {
+        let mut value = value.clone();
+        value["engine"] = "none".into();
+        match engine::find(&choice, EngineKind::Redis, &search_path) {
+            Ok(engine) => value["engine"] = described.get_or_init(|| engine.described()).as_str().into(),
+            Err(engine::EngineMissing::SwitchedOff) => {}
+            Err(missing) => value["engine_missing"] = missing.to_string().into(),
+        }
+        value
+    })
 }
 
 async fn true_at_last(mut flag: watch::Receiver<bool>) {

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use shardform::node::program;
 
 use crate::environment::Environment;
-use crate::error::EXIT_ERROR;
 
 pub(super) fn run(args: &[OsString], environment: &Environment) -> u8 {
     let all = std::iter::once(OsString::from("shardform-node")).chain(args.iter().cloned());
@@ -15,7 +14,5 @@ pub(super) fn run(args: &[OsString], environment: &Environment) -> u8 {
         home: environment.raw("HOME").map(Into::into),
         xdg_state_home: environment.raw("XDG_STATE_HOME").map(Into::into),
     };
-    let code = program::main(all, node_environment, &mut out, &mut err);
-    // Its 2 for wrong usage would mean differences here.
-    if code == 0 { 0 } else { EXIT_ERROR }
+    program::main(all, node_environment, &mut out, &mut err)
 }
