@@ -67,8 +67,8 @@ pub(super) fn moves(situation: &Situation) -> Stage {
             moves.entry((from, to)).or_default().insert(slot);
         }
     }
-    if let Some(((from, to), _)) = moves.iter().find(|((from, to), _)| !acquainted(situation, from, to)) {
-        return Stage::Wait(format!("nodes {from} and {to} do not know each other yet"));
+    if let Some(reason) = moves.iter().find_map(|((from, to), slots)| not_acquainted(situation, from, to, slots)) {
+        return Stage::Wait(reason);
     }
     let action = |((from, to), slots): ((&str, &str), SlotSet)| Action::MoveSlots {
         from: from.to_owned(),
@@ -91,19 +91,34 @@ fn open_target<'a>(situation: &Situation<'a>, name: &str, open: &OpenSlot) -> Op
     match (open.leaving, peer) {
         (true, Some(peer)) if owner == Some(name) && peer_is_primary(&peer) => OpenSlotIs::MovingTo(peer),
         (true, _) => OpenSlotIs::Stale,
-        // Coming in: sound as long as the owner is the one that it comes from. Whether that one has opened it too does
-        // not matter: the move, done again, opens both.
-        (false, Some(peer)) if owner == Some(peer) => OpenSlotIs::TheOtherHalf,
+        // Coming in: sound as long as the owner is the one that it comes from, also in this node's view, which learns of
+        // no other owner while the slot is open. Whether the owner has opened it too does not matter: the move, done
+        // again, opens both.
+        (false, Some(peer)) if owner == Some(peer) && shows(situation, name, peer, open.slot) => {
+            OpenSlotIs::TheOtherHalf
+        }
         (false, _) => OpenSlotIs::Stale,
     }
 }
 
-fn acquainted(situation: &Situation, from: &str, to: &str) -> bool {
-    let knows = |at: &str, whom: &str| {
+/// Whether `owner` serves the slot in the view of `at`.
+fn shows(situation: &Situation, at: &str, owner: &str, slot: u16) -> bool {
+    let seen = situation.said(at).and_then(|said| said.view.get(&situation.members[owner].node_id));
+    seen.is_some_and(|seen| seen.slots.iter().any(|range| (range.first..=range.last).contains(&slot)))
+}
+
+/// Why slots can't move between these two yet. The taker must show them as the giver's: once they are open there, it
+/// learns of no owner any more.
+fn not_acquainted(situation: &Situation, from: &str, to: &str, slots: &SlotSet) -> Option<String> {
+    let seen = |at: &str, whom: &str| {
         let id = &situation.members[whom].node_id;
-        situation.said(at).and_then(|said| said.view.get(id)).is_some_and(|seen| seen.primary && seen.linked)
+        situation.said(at).and_then(|said| said.view.get(id)).filter(|seen| seen.primary && seen.linked)
     };
-    knows(from, to) && knows(to, from)
+    let (Some(_), Some(giver)) = (seen(from, to), seen(to, from)) else {
+        return Some(format!("nodes {from} and {to} do not know each other yet"));
+    };
+    let shown = SlotSet::from_ranges(&giver.slots).shared(slots) == slots.len();
+    (!shown).then(|| format!("node {to} does not take {from} for the owner of the slots that are to move yet"))
 }
 
 /// Leaving nodes that serve nothing, in their own view and in everybody's.

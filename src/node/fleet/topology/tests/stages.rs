@@ -188,6 +188,35 @@ fn an_open_slot_whose_other_side_is_gone_is_settled() {
 }
 
 #[test]
+fn slots_do_not_move_to_a_node_that_takes_another_for_their_owner() {
+    // The replica a1 has taken over, and b0 has not heard of it.
+    let mut model = Model::formed(&wanted(2, 2)).with("c0", |_| {}).with("c1", |_| {});
+    model.introduce_all();
+    let before = model.members();
+    model.take(&Action::Failover { at: "a1".to_owned() });
+    model.take(&Action::Replicate { at: "c1".to_owned(), of: id_of("c0") });
+    let behind = |model: &Model| {
+        let mut members = model.members();
+        let view = |members: &Members| members["b0"].said.as_ref().unwrap().view.clone();
+        let (mut now, old) = (view(&members), view(&before));
+        for seen in now.nodes.iter_mut().filter(|seen| !seen.myself) {
+            seen.slots = old.get(&seen.id).unwrap().slots.clone();
+            seen.primary |= seen.id == "id-a1";
+        }
+        members.get_mut("b0").unwrap().said.as_mut().unwrap().view = now;
+        members
+    };
+    let unknown = "node b0 does not take a1 for the owner of the slots that are to move yet";
+    assert_eq!(next(&wanted(3, 2), &behind(&model)), Next::Wait(unknown.to_owned()));
+    // It could not hear of it while the slot is open.
+    let open = model.clone().with("b0", |node| node.open = " [6000-<-id-a1]".to_owned());
+    let settle = Action::Settle { at: "b0".to_owned(), slot: 6000 };
+    assert_eq!(next(&wanted(3, 2), &behind(&open)), Next::Do(vec![settle]));
+    let Next::Do(actions) = open.next(&wanted(3, 2)) else { panic!() };
+    assert_eq!(kinds(&actions), ["MoveSlots"]);
+}
+
+#[test]
 fn slots_do_not_move_between_nodes_that_have_not_met() {
     let model = Model::formed(&wanted(2, 1)).with("c0", |node| node.knows = BTreeSet::new());
     let Next::Do(actions) = model.next(&wanted(3, 1)) else { panic!() };
