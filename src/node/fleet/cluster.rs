@@ -147,6 +147,11 @@ impl Supervisor {
         self.set_all(crew, wanted).await;
         let next = topology::next(&wanted.shards, crew.members());
         let calm = next == Next::Reached;
+        // Not while they wait for one another: nodes gossip the slower the longer the timeout is.
+        let moving = matches!(&next, Next::Do(actions) if actions.iter().any(is_move));
+        if std::mem::replace(&mut crew.moving, moving) != moving {
+            self.set_all(crew, wanted).await;
+        }
         self.follow(crew, wanted, next).await?;
         looked.map(|()| calm)
     }
@@ -247,6 +252,10 @@ impl Supervisor {
         }
         self.shared.publish(&self.key, Some(self.report.clone()));
     }
+}
+
+fn is_move(action: &Action) -> bool {
+    matches!(action, Action::MoveSlots { .. })
 }
 
 /// An endpoint has one port only.

@@ -31,6 +31,8 @@ const STARTS_BEFORE_FAILURE: u32 = 3;
 /// `cluster-node-timeout` in milliseconds while a cluster is made: every greeting and every view comes sooner, and
 /// there is nothing yet that a false alarm could harm.
 const FORMING_NODE_TIMEOUT_MS: u64 = 500;
+/// The same while slots move: a MIGRATE of large keys blocks two nodes, who are not dead for it.
+const MOVING_NODE_TIMEOUT_MS: u64 = 15_000;
 
 /// One cluster's processes.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Crew {
     folder: PathBuf,
     /// What outlives the server.
     pub memory: Memory,
+    /// Whether slots are on their way.
+    pub moving: bool,
     running: BTreeMap<String, Running>,
     members: Members,
     wake: Arc<Notify>,
@@ -73,6 +77,7 @@ impl Crew {
             shared,
             folder,
             memory,
+            moving: false,
             running: BTreeMap::new(),
             members: Members::new(),
             wake,
@@ -306,7 +311,8 @@ impl Crew {
 
     /// The fleet's own settings for this moment of the cluster's life.
     pub fn own_settings(&self) -> Vec<(String, String)> {
-        let timeout = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let calm = if self.memory.formed { self.shared.node_timeout_ms() } else { FORMING_NODE_TIMEOUT_MS };
+        let timeout = if self.moving { calm.max(MOVING_NODE_TIMEOUT_MS) } else { calm };
         let own = |name: &str, value: String| (name.to_owned(), value);
         vec![
             own("cluster-node-timeout", timeout.to_string()),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use redis::RedisResult;
 use tokio::task::JoinSet;
 
-use super::reshard::Mover;
+use super::reshard::{Mover, Portion};
 use super::resp::Link;
 use super::slot_set::SlotSet;
 use super::topology::{Action, Members};
@@ -21,10 +21,12 @@ pub type Links = BTreeMap<String, Link>;
 /// How long one look's share of a move may take, before the nodes are looked at again.
 const MOVE_TIME: Duration = Duration::from_millis(700);
 
-/// Keeps an action from being repeated before it can have had its effect.
+/// Keeps an action from being repeated before it can have had its effect, and moves from blocking nodes for long.
 #[derive(Debug, Default)]
 pub struct Pace {
     done: Vec<(Action, Instant)>,
+    /// How many keys go at once; a cluster's keys are often alike in size.
+    portion: Portion,
 }
 
 impl Pace {
@@ -59,7 +61,7 @@ pub async fn perform(actions: Vec<Action>, members: &Members, links: &Links, pac
         let group = if is_move { &group[..1] } else { group };
         let mut running = JoinSet::new();
         for action in group.iter().filter(|action| !matches!(action, Action::Remove { .. })) {
-            let Some(work) = Work::new(action, members, links) else {
+            let Some(work) = Work::new(action, members, links, &pace.portion) else {
                 continue;
             };
             let action = action.clone();
@@ -83,7 +85,7 @@ enum Work {
 }
 
 impl Work {
-    fn new(action: &Action, members: &Members, links: &Links) -> Option<Work> {
+    fn new(action: &Action, members: &Members, links: &Links, portion: &Portion) -> Option<Work> {
         let at = match action {
             Action::Forget { at, .. }
             | Action::Claim { at, .. }
@@ -92,7 +94,7 @@ impl Work {
             | Action::Failover { at }
             | Action::Settle { at, .. } => at,
             Action::Remove { member } => member,
-            Action::MoveSlots { from, to, .. } => return mover(from, to, members, links),
+            Action::MoveSlots { from, to, .. } => return mover(from, to, members, links, portion),
         };
         links.get(at).cloned().map(Work::At)
     }
@@ -108,7 +110,7 @@ impl Work {
     }
 }
 
-fn mover(from: &str, to: &str, members: &Members, links: &Links) -> Option<Work> {
+fn mover(from: &str, to: &str, members: &Members, links: &Links, portion: &Portion) -> Option<Work> {
     let is_primary = |name: &&String| {
         let said = members.get(*name).and_then(|member| member.said.as_ref());
         said.and_then(|said| said.view.myself()).is_some_and(|me| me.primary)
@@ -120,6 +122,7 @@ fn mover(from: &str, to: &str, members: &Members, links: &Links) -> Option<Work>
         from_id: members.get(from)?.node_id.clone(),
         to_id: members.get(to)?.node_id.clone(),
         others: others.filter_map(|name| links.get(name).cloned()).collect(),
+        portion: portion.clone(),
     })))
 }
 

@@ -3,6 +3,8 @@
 //! Knows the standard way (SETSLOT IMPORTING and MIGRATING, MIGRATE, SETSLOT NODE) and its order; must not know why
 //! slots move. It may stop at any point: an open slot is found open by the next look, and the move goes on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, RedisResult, Value, from_redis_value};
@@ -14,12 +16,42 @@ use super::topology::NodeId;
 /// How many slots are open at a time: enough that an empty cluster's round trips don't add up, few enough that clients
 /// are sent to and fro for little.
 const SLOTS_AT_ONCE: usize = 512;
-/// How many keys one MIGRATE takes along; it blocks both nodes.
+/// How many names of keys are asked for a slot, and the most that move at once.
 const KEYS_AT_ONCE: usize = 100;
-/// How many MIGRATE are sent before the first is answered.
-const MIGRATES_AT_ONCE: usize = 32;
+/// How many keys move at once at first: nothing is known yet of their size.
+const FIRST_KEYS: usize = 10;
+/// MIGRATE blocks both nodes, for clients and for the other nodes: below this time the next portion is larger.
+const SHORT_MIGRATE: Duration = Duration::from_millis(50);
+/// Above this time the next portion is smaller.
+const LONG_MIGRATE: Duration = Duration::from_millis(250);
 /// Longest time that one MIGRATE may take.
 const MIGRATE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many keys move at once, by how long the earlier ones took. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Portion(Arc<AtomicUsize>);
+
+impl Default for Portion {
+    fn default() -> Self {
+        Portion(Arc::new(AtomicUsize::new(FIRST_KEYS)))
+    }
+}
+
+impl Portion {
+    fn keys(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Few keys that were done soon say nothing of more of them.
+    fn learn(&self, keys: usize, took: Duration) {
+        let portion = self.keys();
+        if took > LONG_MIGRATE {
+            self.0.store((keys.min(portion) / 2).max(1), Ordering::Relaxed);
+        } else if took < SHORT_MIGRATE && keys == portion {
+            self.0.store((portion * 2).min(KEYS_AT_ONCE), Ordering::Relaxed);
+        }
+    }
+}
 
 /// One primary that gives and one that takes.
 #[derive(Clone, Debug)]
@@ -34,6 +66,8 @@ pub struct Mover {
     pub to_id: NodeId,
     /// The other primaries, who are told at once, so that they send no client the wrong way.
     pub others: Vec<Link>,
+    /// How many keys go at once.
+    pub portion: Portion,
 }
 
 impl Mover {
@@ -67,15 +101,14 @@ impl Mover {
                 remaining.into_iter().zip(keys).partition(|(_, keys)| !keys.is_empty());
             emptied.extend(without.into_iter().map(|(slot, _)| slot));
             remaining = Vec::new();
-            for group in with_keys.chunks(MIGRATES_AT_ONCE) {
-                if Instant::now() >= deadline {
-                    return Ok(emptied);
-                }
-                self.migrate(patient, group).await?;
-                // No key comes to an open slot: the giver sends clients that look for a new one to the taker.
-                let (more, done): (Vec<_>, Vec<_>) = group.iter().partition(|(_, keys)| keys.len() == KEYS_AT_ONCE);
-                remaining.extend(more.into_iter().map(|(slot, _)| *slot));
-                emptied.extend(done.into_iter().map(|(slot, _)| *slot));
+            let moved = self.migrate_all(patient, &with_keys, deadline).await?;
+            // No key comes to an open slot: the giver sends clients that look for a new one to the taker.
+            for (slot, keys) in &with_keys[..moved] {
+                let list = if keys.len() == KEYS_AT_ONCE { &mut remaining } else { &mut emptied };
+                list.push(*slot);
+            }
+            if moved < with_keys.len() {
+                return Ok(emptied);
             }
             if remaining.is_empty() {
                 return Ok(emptied);
@@ -93,23 +126,46 @@ impl Mover {
         keys.into_iter().map(|keys| Ok(from_redis_value(keys?)?)).collect()
     }
 
+    /// Moves the keys of these slots, a portion after the other, each short enough that neither node is taken for dead
+    /// meanwhile; answers with how many slots were done before the deadline.
+    async fn migrate_all(
+        &self,
+        patient: &Link,
+        slots: &[(u16, Vec<Vec<u8>>)],
+        deadline: Instant,
+    ) -> RedisResult<usize> {
+        let (mut at, mut offset) = (0, 0);
+        while at < slots.len() {
+            let begun = Instant::now();
+            if begun >= deadline {
+                break;
+            }
+            let mut left = self.portion.keys();
+            let mut parts: Vec<&[Vec<u8>]> = Vec::new();
+            while let Some((_, keys)) = slots.get(at).filter(|_| left > 0) {
+                let end = keys.len().min(offset + left);
+                parts.push(&keys[offset..end]);
+                left -= end - offset;
+                (at, offset) = if end == keys.len() { (at + 1, 0) } else { (at, end) };
+            }
+            self.migrate(patient, &parts).await?;
+            self.portion.learn(parts.iter().map(|part| part.len()).sum(), begun.elapsed());
+        }
+        Ok(at)
+    }
+
+    /// One MIGRATE a slot, as it takes no keys of several; the giver does what it is sent at once without a look at
+    /// anything else.
+    ///
     /// REPLACE: after a MIGRATE that was cut short both nodes may have a key, and the giver's, which clients were served
     /// from until now, is the one that counts.
-    async fn migrate(&self, patient: &Link, slots: &[(u16, Vec<Vec<u8>>)]) -> RedisResult<()> {
+    async fn migrate(&self, patient: &Link, parts: &[&[Vec<u8>]]) -> RedisResult<()> {
         let (ip, port) = (self.to.address().ip().to_string(), self.to.address().port());
         let timeout_ms = u64::try_from(MIGRATE_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let mut pipeline = redis::pipe();
-        for (_, keys) in slots {
-            pipeline
-                .cmd("MIGRATE")
-                .arg(&ip)
-                .arg(port)
-                .arg("")
-                .arg(0)
-                .arg(timeout_ms)
-                .arg("REPLACE")
-                .arg("KEYS")
-                .arg(keys);
+        for keys in parts {
+            let command = pipeline.cmd("MIGRATE").arg(&ip).arg(port).arg("").arg(0).arg(timeout_ms);
+            command.arg("REPLACE").arg("KEYS").arg(*keys);
         }
         all_taken(patient.ask_all(&mut pipeline).await?)
     }
@@ -141,4 +197,29 @@ async fn set_slots(link: &Link, slots: &[u16], state: &str, node: &str) -> Redis
 fn all_taken(answers: Vec<RedisResult<Value>>) -> RedisResult<()> {
     let refused = |error: RedisError| RedisError::from((ErrorKind::Client, "a slot can't move", error.to_string()));
     answers.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(refused(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portions_follow_the_time_that_they_take() {
+        let portion = Portion::default();
+        let (soon, late) = (Duration::from_millis(1), Duration::from_millis(300));
+        assert_eq!(portion.keys(), 10);
+        portion.learn(3, soon);
+        assert_eq!(portion.keys(), 10);
+        portion.learn(10, soon);
+        portion.learn(20, Duration::from_millis(100));
+        assert_eq!(portion.keys(), 20);
+        (0..9).for_each(|_| portion.learn(portion.keys(), soon));
+        assert_eq!(portion.keys(), KEYS_AT_ONCE);
+        portion.learn(100, late);
+        assert_eq!(portion.keys(), 50);
+        portion.learn(4, late);
+        portion.learn(2, late);
+        portion.learn(1, late);
+        assert_eq!(portion.keys(), 1);
+    }
 }
