@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::engine;
 use super::form::{Pace, perform};
 use super::parameters;
+use super::stuck::Stuck;
 use super::topology::{self, Action, Next};
 use crate::node::wanted::{ClusterKey, ClusterReport, NodeReport, WantedCluster};
 
@@ -24,8 +25,6 @@ const BUSY_PAUSE: Duration = Duration::from_millis(25);
 const CALM_PAUSE: Duration = Duration::from_millis(500);
 /// After something failed that may mend (an engine is installed, an address becomes free).
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-/// How long the nodes may fail to agree on one point before people are told which.
-const STUCK_AFTER: Duration = Duration::from_secs(90);
 
 /// What a cluster's supervisor is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +47,7 @@ pub struct Supervisor {
     endpoint: Option<Endpoint>,
     pace: Pace,
     report: ClusterReport,
-    /// What it waits for, and since when.
-    waiting: Option<(String, Instant)>,
+    stuck: Stuck,
     engine_noted: bool,
 }
 
@@ -65,7 +63,7 @@ impl Supervisor {
             endpoint: None,
             pace: Pace::default(),
             report: ClusterReport::default(),
-            waiting: None,
+            stuck: Stuck::default(),
             engine_noted: false,
         }
     }
@@ -119,10 +117,10 @@ impl Supervisor {
 
     async fn keep(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Duration {
         match self.advance(crew, wanted).await {
-            Ok(calm) => {
-                self.report.failure = self.stuck();
+            Ok(pause) => {
+                self.report.failure = self.stuck.reason(Instant::now());
                 self.publish(crew, wanted);
-                if calm { CALM_PAUSE } else { BUSY_PAUSE }
+                pause
             }
             Err(reason) => {
                 self.publish(crew, wanted);
@@ -132,8 +130,8 @@ impl Supervisor {
         }
     }
 
-    /// One look and what follows from it; true when all is as it is wanted.
-    async fn advance(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<bool, String> {
+    /// One look and what follows from it; answers with the pause until the next.
+    async fn advance(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<Duration, String> {
         let engine = engine::find(&self.shared.engine, wanted.engine, &self.shared.search_path);
         let engine = engine.map_err(|error| error.to_string())?;
         if !std::mem::replace(&mut self.engine_noted, true) && engine.stands_in_for(wanted.engine) {
@@ -146,32 +144,26 @@ impl Supervisor {
         self.open_endpoint(crew, wanted).await?;
         self.set_all(crew, wanted).await;
         let next = topology::next(&wanted.shards, crew.members());
-        let calm = next == Next::Reached;
         // Not while they wait for one another: nodes gossip the slower the longer the timeout is.
         let moving = matches!(&next, Next::Do(actions) if actions.iter().any(is_move));
         if std::mem::replace(&mut crew.moving, moving) != moving {
             self.set_all(crew, wanted).await;
         }
-        self.follow(crew, wanted, next).await?;
-        looked.map(|()| calm)
+        let pause = self.follow(crew, wanted, next).await?;
+        looked.map(|()| pause)
     }
 
-    async fn follow(&mut self, crew: &mut Crew, wanted: &WantedCluster, next: Next) -> Result<(), String> {
+    async fn follow(&mut self, crew: &mut Crew, wanted: &WantedCluster, next: Next) -> Result<Duration, String> {
         match next {
-            Next::Do(actions) => {
-                self.waiting = None;
-                self.act(crew, actions).await
-            }
+            Next::Do(actions) => self.act(crew, actions).await,
             Next::Wait(reason) => {
-                if self.waiting.as_ref().is_none_or(|(known, _)| *known != reason) {
-                    self.waiting = Some((reason, Instant::now()));
-                }
-                Ok(())
+                self.stuck.waits(reason, Instant::now());
+                Ok(BUSY_PAUSE)
             }
             Next::Reached => {
-                self.waiting = None;
+                self.stuck = Stuck::default();
                 if self.report.reached == wanted.generation {
-                    return Ok(());
+                    return Ok(CALM_PAUSE);
                 }
                 if !crew.memory.formed {
                     crew.memory.formed = true;
@@ -181,12 +173,12 @@ impl Supervisor {
                 self.report.reached = wanted.generation;
                 let id = &self.key.replication_group_id;
                 self.shared.log.line(format!("cluster {id} has reached generation {}", wanted.generation));
-                Ok(())
+                Ok(CALM_PAUSE)
             }
         }
     }
 
-    async fn act(&mut self, crew: &mut Crew, actions: Vec<Action>) -> Result<(), String> {
+    async fn act(&mut self, crew: &mut Crew, actions: Vec<Action>) -> Result<Duration, String> {
         let leaving: Vec<String> = actions
             .iter()
             .filter_map(|action| match action {
@@ -194,10 +186,17 @@ impl Supervisor {
                 _ => None,
             })
             .collect();
-        for refusal in perform(actions, crew.members(), &crew.links(), &mut self.pace).await {
+        let again = self.stuck.does(&actions, crew.members());
+        let refusals = perform(actions, crew.members(), &crew.links(), &mut self.pace).await;
+        let refused = !refusals.is_empty();
+        for refusal in self.stuck.refused(refusals, Instant::now()) {
             self.shared.log.line(format!("cluster {}: {refusal}", self.key.replication_group_id));
         }
-        if leaving.is_empty() { Ok(()) } else { crew.dismiss(&leaving).await }
+        if !leaving.is_empty() {
+            crew.dismiss(&leaving).await?;
+        }
+        // A first refusal is often only too early.
+        Ok(if again && refused { FAILURE_PAUSE } else { BUSY_PAUSE })
     }
 
     async fn set_all(&self, crew: &mut Crew, wanted: &WantedCluster) {
@@ -226,12 +225,6 @@ impl Supervisor {
         }
         crew.memory.endpoint = Some(address);
         crew.remember()
-    }
-
-    fn stuck(&self) -> Option<String> {
-        let (reason, since) = self.waiting.as_ref()?;
-        let waited = since.elapsed();
-        (waited > STUCK_AFTER).then(|| format!("the nodes have not agreed for {} s: {reason}", waited.as_secs()))
     }
 
     fn fail(&mut self, reason: String) {

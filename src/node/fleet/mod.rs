@@ -18,6 +18,7 @@ mod recovery;
 mod reshard;
 mod resp;
 mod slot_set;
+mod stuck;
 mod topology;
 
 #[cfg(test)]
