@@ -48,6 +48,8 @@ pub struct Supervisor {
     pace: Pace,
     report: ClusterReport,
     stuck: Stuck,
+    /// The generation that is worked for.
+    generation: u64,
     engine_noted: bool,
 }
 
@@ -64,6 +66,7 @@ impl Supervisor {
             pace: Pace::default(),
             report: ClusterReport::default(),
             stuck: Stuck::default(),
+            generation: 0,
             engine_noted: false,
         }
     }
@@ -116,6 +119,12 @@ impl Supervisor {
     }
 
     async fn keep(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Duration {
+        if std::mem::replace(&mut self.generation, wanted.generation) != wanted.generation {
+            // What kept an earlier one from being reached says nothing of this one.
+            self.stuck = Stuck::default();
+            self.report.failure = None;
+            self.shared.publish(&self.key, Some(self.report.clone()));
+        }
         match self.advance(crew, wanted).await {
             Ok(pause) => {
                 self.report.failure = self.stuck.reason(Instant::now());
@@ -227,7 +236,16 @@ impl Supervisor {
         crew.remember()
     }
 
+    /// Whether a newer generation is wanted, for whose failure that of this one would be taken.
+    fn is_overtaken(&self) -> bool {
+        let differs = |wanted: &WantedCluster| wanted.generation != self.generation;
+        self.generation != 0 && matches!(&*self.orders.borrow(), Order::Keep(wanted) if differs(wanted))
+    }
+
     fn fail(&mut self, reason: String) {
+        if self.is_overtaken() {
+            return;
+        }
         if self.report.failure.as_ref() != Some(&reason) {
             self.shared.log.line(format!("cluster {}: {reason}", self.key.replication_group_id));
         }
@@ -236,6 +254,9 @@ impl Supervisor {
     }
 
     fn publish(&mut self, crew: &Crew, wanted: &WantedCluster) {
+        if self.is_overtaken() {
+            self.report.failure = None;
+        }
         self.report.nodes = node_reports(crew, wanted);
         if let Some(endpoint) = &self.endpoint {
             let mut nodes: Vec<_> = self.report.nodes.values().filter(|node| node.ready).collect();

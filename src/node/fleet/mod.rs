@@ -37,7 +37,7 @@ use self::address::AddressBook;
 use self::cluster::{Order, Supervisor};
 use self::engine::EngineChoice;
 use super::log::Log;
-use super::wanted::{ClusterKey, ClusterReport, FleetReport, Wanted};
+use super::wanted::{ClusterKey, ClusterReport, FleetReport, Wanted, WantedCluster};
 
 /// Name of the folder below the state folder that has a folder a region, and in it one a cluster.
 const CLUSTERS: &str = "clusters";
@@ -87,6 +87,14 @@ impl Shared {
                 true
             }
             None => reports.clusters.remove(key).is_some(),
+        });
+    }
+
+    /// A newer generation is wanted: the failure of an earlier one must not be taken for its.
+    fn forget_failure(&self, key: &ClusterKey) {
+        self.report.send_if_modified(|reports| {
+            let report = reports.clusters.get_mut(key);
+            report.and_then(|report| report.failure.take()).is_some()
         });
     }
 }
@@ -149,11 +157,16 @@ impl Fleet {
                 // A supervisor that removes goes on removing; what is wanted then is looked up when it has ended.
                 Some(orders) if *orders.borrow() == Order::Remove => {}
                 Some(orders) => {
+                    let same = |old: &WantedCluster| old.generation == cluster.generation;
+                    let is_newer = !matches!(&*orders.borrow(), Order::Keep(old) if same(old));
                     orders.send_if_modified(|old| {
                         let differs = *old != order;
                         *old = order;
                         differs
                     });
+                    if is_newer {
+                        self.shared.forget_failure(key);
+                    }
                 }
                 None => self.supervise(key, order),
             }

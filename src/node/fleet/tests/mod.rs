@@ -17,7 +17,7 @@ use super::resp::Link;
 use super::topology::View;
 use super::*;
 use crate::node::test_folder::TestFolder;
-use crate::node::wanted::{EngineKind, NodeReport, SlotRange, WantedCluster, WantedNode, WantedShard};
+use crate::node::wanted::{EngineKind, NodeReport, SlotRange, WantedNode, WantedShard};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
