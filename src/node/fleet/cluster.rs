@@ -141,6 +141,7 @@ impl Supervisor {
 
     /// One look and what follows from it; answers with the pause until the next.
     async fn advance(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<Duration, String> {
+        self.end_predecessor(crew, wanted).await?;
         let engine = engine::find(&self.shared.engine, wanted.engine, &self.shared.search_path);
         let engine = engine.map_err(|error| error.to_string())?;
         if !std::mem::replace(&mut self.engine_noted, true) && engine.stands_in_for(wanted.engine) {
@@ -160,6 +161,20 @@ impl Supervisor {
         }
         let pause = self.follow(crew, wanted, next).await?;
         looked.map(|()| pause)
+    }
+
+    /// A cluster that was deleted and made anew, before its end was noticed here or while no server ran, inherits
+    /// nothing.
+    async fn end_predecessor(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<(), String> {
+        if crew.memory.created != 0 && crew.memory.created != wanted.created {
+            let id = &self.key.replication_group_id;
+            self.shared.log.line(format!("cluster {id} was deleted and is made anew: the earlier one is ended"));
+            self.remove(crew).await?;
+            (self.report, self.stuck, self.pace) = (ClusterReport::default(), Stuck::default(), Pace::default());
+            self.shared.publish(&self.key, Some(self.report.clone()));
+        }
+        crew.memory.created = wanted.created;
+        Ok(())
     }
 
     async fn follow(&mut self, crew: &mut Crew, wanted: &WantedCluster, next: Next) -> Result<Duration, String> {

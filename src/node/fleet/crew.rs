@@ -346,7 +346,7 @@ impl Crew {
         self.remember()
     }
 
-    /// Ends all nodes for good, side by side, and removes the cluster's files.
+    /// Ends all nodes for good, side by side, removes the cluster's files, and forgets it.
     pub async fn disband(&mut self) -> Result<(), String> {
         self.running = end_all(std::mem::take(&mut self.running)).await;
         if let Some((name, running)) = self.running.iter().find(|(_, running)| !running.process.has_ended()) {
@@ -361,6 +361,9 @@ impl Crew {
             // Only the last cluster of a region takes its folder along.
             let _ = std::fs::remove_dir(region);
         }
+        (self.memory, self.mustered, self.moving) = (Memory::default(), Instant::now(), false);
+        self.members.clear();
+        self.taken_over.clear();
         Ok(())
     }
 

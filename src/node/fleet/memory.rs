@@ -17,6 +17,9 @@ const FILE: &str = "cluster.json";
 /// What is remembered of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
+    /// Which of the clusters that have had this key it is of; 0 while that is unknown.
+    #[serde(default)]
+    pub created: u64,
     /// Whether all its nodes have once agreed.
     pub formed: bool,
     /// Its configuration endpoint.

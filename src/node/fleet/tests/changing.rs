@@ -159,6 +159,24 @@ async fn what_was_left_over_is_cleared_away() {
 }
 
 #[tokio::test]
+async fn a_cluster_made_anew_inherits_nothing() {
+    let Some(mut cloud) = Cloud::new("anew") else { return };
+    Client::of(&cloud.form(&wanted(1, 17185, 2, 0)).await).write(20).await;
+    // Deleted and created between two looks.
+    let again = |generation| WantedCluster { created: generation, ..wanted(generation, 17185, 2, 0) };
+    let report = cloud.form(&again(2)).await;
+    assert_eq!(Client::of(&report).ask(&["GET", "key:7"]).await, None);
+    Client::of(&report).write(20).await;
+    // And while no server ran.
+    cloud.kill_server();
+    cloud.serve();
+    let report = cloud.form(&again(3)).await;
+    assert_eq!(Client::of(&report).ask(&["GET", "key:7"]).await, None);
+    assert_eq!(cloud.processes().len(), 2);
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_missing_engine_is_told() {
     let folder = TestFolder::new("no-engine");
     let search_path = folder.path().as_os_str().to_owned();

@@ -170,7 +170,8 @@ fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedClu
         ("reserved-memory-percent".to_owned(), "25".to_owned()),
         ("unheard-of".to_owned(), "1".to_owned()),
     ]);
-    WantedCluster { generation, engine: EngineKind::Redis, port, parameters, shards: (0..shards).map(shard).collect() }
+    let shards = (0..shards).map(shard).collect();
+    WantedCluster { generation, created: 1, engine: EngineKind::Redis, port, parameters, shards }
 }
 
 /// A client that finds its way by itself, as far as tests need it: it asks one node after the other, and follows.
