@@ -78,8 +78,14 @@ impl Supervisor {
                 Ok(crew) => break crew,
                 Err(error) => self.fail(error.to_string()),
             }
-            if *self.orders.borrow() == Order::StandDown {
-                return self.key;
+            let order = self.orders.borrow_and_update().clone();
+            match order {
+                Order::StandDown => return self.key,
+                // What can't be understood need not be, to be removed.
+                Order::Remove => {
+                    break Crew::without_memory(self.shared.clone(), self.folder.clone(), self.wake.clone());
+                }
+                Order::Keep(_) => {}
             }
             self.pause(FAILURE_PAUSE).await;
         };

@@ -73,17 +73,7 @@ impl Crew {
     /// server. `wake` is notified when a process ends.
     pub async fn muster(shared: Arc<Shared>, folder: PathBuf, wake: Arc<Notify>) -> Result<Crew, StoreError> {
         let memory = Memory::load(&folder)?;
-        let mut crew = Crew {
-            shared,
-            folder,
-            memory,
-            moving: false,
-            running: BTreeMap::new(),
-            members: Members::new(),
-            wake,
-            mustered: Instant::now(),
-            taken_over: BTreeMap::new(),
-        };
+        let mut crew = Crew { memory, ..Crew::without_memory(shared, folder, wake) };
         for (name, node) in crew.memory.nodes.clone() {
             crew.shared.book.take(node.place());
             if let Some(pid) = crew.survivor(&name, &node).await {
@@ -95,6 +85,21 @@ impl Crew {
         // Whether a missing node may be started at once depends on what those that live hold of it.
         crew.look().await;
         Ok(crew)
+    }
+
+    /// A crew that knows nothing of its cluster, to end it all the same.
+    pub fn without_memory(shared: Arc<Shared>, folder: PathBuf, wake: Arc<Notify>) -> Crew {
+        Crew {
+            shared,
+            folder,
+            memory: Memory::default(),
+            moving: false,
+            running: BTreeMap::new(),
+            members: Members::new(),
+            wake,
+            mustered: Instant::now(),
+            taken_over: BTreeMap::new(),
+        }
     }
 
     /// The process id of a node that outlived its server; what is ours but does not answer as it should is ended.
@@ -356,6 +361,7 @@ impl Crew {
         for node in std::mem::take(&mut self.memory.nodes).into_values() {
             self.shared.book.release(node.place());
         }
+        self.end_unknown().await?;
         remove_folder(&self.folder)?;
         if let Some(region) = self.folder.parent() {
             // Only the last cluster of a region takes its folder along.
@@ -365,6 +371,22 @@ impl Crew {
         self.members.clear();
         self.taken_over.clear();
         Ok(())
+    }
+
+    /// Ends processes that only the folders tell of.
+    async fn end_unknown(&self) -> Result<(), String> {
+        let mut ending = JoinSet::new();
+        for name in super::folders_in(&self.folder).into_iter().filter(|_| process::can_tell_folders()) {
+            let folder = self.node_folder(&name);
+            if let Some(pid) = process::noted_pid(&folder).filter(|pid| process::is_ours(*pid, &folder)) {
+                let process = Process::adopt(pid, &folder, self.wake.clone());
+                ending.spawn(async move { (name, pid, process.end(END_GRACE).await) });
+            }
+        }
+        match ending.join_all().await.into_iter().find(|(.., ended)| !ended) {
+            Some((name, pid, _)) => Err(format!("process {pid} of node {name} can't be ended")),
+            None => Ok(()),
+        }
     }
 
     /// Ends all nodes with their data kept. Replicas first: a primary waits for the replicas that it has, and whatever

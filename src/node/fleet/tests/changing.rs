@@ -159,6 +159,26 @@ async fn what_was_left_over_is_cleared_away() {
 }
 
 #[tokio::test]
+async fn a_cluster_whose_memory_is_torn_can_be_deleted() {
+    let Some(mut cloud) = Cloud::new("torn-memory") else { return };
+    let cluster = wanted(1, 17187, 2, 0);
+    cloud.form(&cluster).await;
+    cloud.kill_server();
+    let folder = cloud.folder.path().join("clusters/us-east-1/test");
+    let nodes: Vec<(u32, PathBuf)> =
+        ["test-0001-001", "test-0002-001"].iter().map(|node| (cloud.pid(node), cloud.node_folder(node))).collect();
+    std::fs::write(folder.join("cluster.json"), "{").unwrap();
+    cloud.serve();
+    cloud.want(Some(cluster));
+    cloud.until("the failure", |report| report.is_some_and(|report| report.failure.is_some())).await;
+    cloud.want(None);
+    cloud.until("the end", |report| report.is_none()).await;
+    assert!(nodes.iter().all(|(pid, folder)| !is_ours(*pid, folder)));
+    assert!(!folder.exists());
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_cluster_made_anew_inherits_nothing() {
     let Some(mut cloud) = Cloud::new("anew") else { return };
     Client::of(&cloud.form(&wanted(1, 17185, 2, 0)).await).write(20).await;
