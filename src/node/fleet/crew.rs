@@ -211,7 +211,7 @@ impl Crew {
                 if asked.is_none_or(|at| at.elapsed() > self.shared.node_timeout) {
                     self.taken_over.insert(name.to_owned(), Instant::now());
                     self.shared.log.line(format!("{heir} takes over from {name}"));
-                    if let Some(heir) = self.running.get(&heir) {
+                    if let Some(heir) = self.running.get(&heir).filter(|heir| !heir.process.has_ended()) {
                         let _ = take_over(&heir.link).await;
                     }
                 }
@@ -282,9 +282,10 @@ impl Crew {
         &self.members
     }
 
-    /// Connections to the nodes.
+    /// Connections to the nodes that run: at the address of one that has ended another may answer.
     pub fn links(&self) -> Links {
-        self.running.iter().map(|(name, running)| (name.clone(), running.link.clone())).collect()
+        let alive = self.running.iter().filter(|(_, running)| !running.process.has_ended());
+        alive.map(|(name, running)| (name.clone(), running.link.clone())).collect()
     }
 
     /// Whether the node's process runs.
@@ -404,8 +405,9 @@ impl Crew {
                     continue;
                 };
                 let (folder, log) = (self.node_folder(&name), self.shared.log.clone());
+                let node_id = self.memory.nodes.get(&name).and_then(|node| node.node_id.clone());
                 saving.spawn(async move {
-                    let kept = running.save_and_end(&folder).await;
+                    let kept = running.save_and_end(node_id.as_deref(), &folder).await;
                     log.line(format!("node {name} is ended, its data {}", if kept { "kept" } else { "not kept" }));
                 });
             }
@@ -427,15 +429,27 @@ impl Running {
         }
     }
 
-    /// True if its data is kept.
-    async fn save_and_end(&self, folder: &std::path::Path) -> bool {
-        let _ = process::forget_data(folder);
-        // Answered by the end of the connection, which is no error here.
-        let _ = self.link.patient(SAVE_GRACE).ask::<()>(&["SHUTDOWN", "SAVE"]).await;
-        if !self.process.wait(SAVE_GRACE).await {
-            self.process.end(END_GRACE).await;
+    /// True if its data is kept. Another's node may answer at its address by now, and is not asked to end.
+    async fn save_and_end(&self, node_id: Option<&str>, folder: &std::path::Path) -> bool {
+        if self.process.has_ended() {
+            return false;
         }
-        process::keep_data(folder)
+        let link = self.link.patient(SAVE_GRACE);
+        let is_ours = |answer: &Answer| match answer.pid {
+            Some(pid) => pid == self.process.pid(),
+            None => Some(answer.node_id.as_str()) == node_id,
+        };
+        if link.said().await.is_ok_and(|answer| is_ours(&answer)) {
+            let _ = process::forget_data(folder);
+            // Answered by the end of the connection, which is no error here.
+            let _ = link.ask::<()>(&["SHUTDOWN", "SAVE"]).await;
+            if self.process.wait(SAVE_GRACE).await {
+                return process::keep_data(folder);
+            }
+        }
+        self.process.end(END_GRACE).await;
+        // A node that was still loading has its data as it was; any other's file may be from long ago.
+        !self.answered && process::keep_data(folder)
     }
 }
 
@@ -457,5 +471,28 @@ fn remove_folder(folder: &std::path::Path) -> Result<(), String> {
             Err(format!("can't remove {}: {error}", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::test_folder::TestFolder;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_stranger_at_the_address_of_an_ended_node_is_not_asked_to_end() {
+        let folder = TestFolder::new("stranger");
+        let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = stranger.local_addr().unwrap();
+        let node = NodeMemory { address, bus_port: address.port(), node_id: Some("ours".to_owned()) };
+        let engine = Engine { program: "/bin/true".into(), leading_arguments: Vec::new() };
+        let site = Site { folder: folder.path().to_owned(), place: node.place(), node_timeout_ms: 500 };
+        let process = Process::start(&site, &engine, Arc::default()).unwrap();
+        assert!(process.wait(Duration::from_secs(10)).await);
+        let mut running = Running::new(process, &node, 0);
+        running.answered = true;
+        assert!(!running.save_and_end(Some("ours"), folder.path()).await);
+        assert!(tokio::time::timeout(Duration::from_millis(50), stranger.accept()).await.is_err());
     }
 }
