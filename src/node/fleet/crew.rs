@@ -133,6 +133,7 @@ impl Crew {
             }
         }
         self.remember()?;
+        self.share_kept_data(wanted).await?;
         for (name, node) in self.memory.nodes.clone() {
             match self.running.get(&name).map(|running| running.process.has_ended()) {
                 None => self.revive(&name, &node, engine, self.mustered).await?,
@@ -145,6 +146,19 @@ impl Crew {
             Some((name, _)) => Err(self.start_failure(name)),
             None => Ok(()),
         }
+    }
+
+    /// A primary that crashed just before an ending in order has kept nothing, and its replica would copy that.
+    async fn share_kept_data(&self, wanted: &WantedCluster) -> Result<(), String> {
+        for shard in wanted.shards.iter().filter(|shard| !shard.nodes.iter().any(|node| self.is_running(&node.id))) {
+            let folders: Vec<PathBuf> = shard.nodes.iter().map(|node| self.node_folder(&node.id)).collect();
+            let shared = tokio::task::spawn_blocking(move || process::share_kept_data(&folders)).await;
+            let shared = shared.map_err(std::io::Error::other).flatten();
+            if shared.map_err(|error| format!("the data of shard {} can't be shared: {error}", shard.id))? {
+                self.shared.log.line(format!("shard {}: a node that kept no data has another's", shard.id));
+            }
+        }
+        Ok(())
     }
 
     fn start_failure(&self, name: &str) -> String {
@@ -236,7 +250,7 @@ impl Crew {
         }
         if lines.contains("corrupted cluster config file") {
             self.shared.log.line(format!("node {name} lost its cluster file: it joins as a new node"));
-            let _ = std::fs::remove_file(self.node_folder(name).join("nodes.conf"));
+            let _ = std::fs::remove_file(self.node_folder(name).join(process::NODES));
         }
         Ok(())
     }

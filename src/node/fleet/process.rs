@@ -27,6 +27,8 @@ const ENGINE_LOG: &str = "engine.log";
 const PID_FILE: &str = "pid";
 /// The data of a node that was ended in order, until it is started again.
 const KEPT_DATA: &str = "kept.rdb";
+/// The engine's own file about its cluster.
+pub const NODES: &str = "nodes.conf";
 /// Where the engine writes and looks for its data.
 const DATA: &str = "dump.rdb";
 
@@ -191,6 +193,24 @@ pub fn keep_data(folder: &Path) -> bool {
     std::fs::rename(folder.join(DATA), folder.join(KEPT_DATA)).is_ok()
 }
 
+/// Gives the newest kept data of a shard's nodes, which are all ended, to those that kept none: whichever is the
+/// primary when they are back has it then. True if there was such a node. A node that has never been in the cluster is
+/// left alone: it would take the slots of what it finds for its own.
+pub fn share_kept_data(folders: &[PathBuf]) -> io::Result<bool> {
+    let kept_at = |folder: &PathBuf| folder.join(KEPT_DATA).metadata().and_then(|meta| meta.modified()).ok();
+    let Some((_, newest)) = folders.iter().filter_map(|folder| Some((kept_at(folder)?, folder))).max() else {
+        return Ok(false);
+    };
+    let mut shared = false;
+    for folder in folders.iter().filter(|folder| kept_at(folder).is_none() && folder.join(NODES).exists()) {
+        let new = folder.join("kept.rdb.new");
+        std::fs::copy(newest.join(KEPT_DATA), &new)?;
+        std::fs::rename(new, folder.join(KEPT_DATA))?;
+        shared = true;
+    }
+    Ok(shared)
+}
+
 /// Data is loaded only after an ending in order. What a node that was killed finds in its folder is from long ago
 /// (a replica's first copy, say), and old data that comes back is worse than none.
 fn prepare_data(folder: &Path) -> io::Result<()> {
@@ -212,7 +232,7 @@ fn configuration(site: &Site) -> String {
     let (ip, port) = (site.place.address.ip(), site.place.address.port());
     let mut text = format!(
         "bind {ip}\nport {port}\nprotected-mode no\ndaemonize no\nlogfile {ENGINE_LOG}\ndbfilename {DATA}\n\
-         save \"\"\nappendonly no\ncluster-enabled yes\ncluster-config-file nodes.conf\n\
+         save \"\"\nappendonly no\ncluster-enabled yes\ncluster-config-file {NODES}\n\
          cluster-node-timeout {timeout}\ncluster-announce-ip {ip}\nreplica-announce-ip {ip}\n\
          cluster-require-full-coverage no\ncluster-migration-barrier 1000\n\
          repl-ping-replica-period 1\nrepl-diskless-sync yes\nrepl-diskless-sync-delay 0\n",
@@ -255,6 +275,20 @@ mod tests {
         assert!(keep_data(folder.path()));
         prepare_data(folder.path()).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join(DATA)).unwrap(), "new");
+    }
+
+    #[test]
+    fn kept_data_is_shared_with_those_that_were_in_the_cluster() {
+        let folder = TestFolder::new("share");
+        let nodes: Vec<PathBuf> = ["lost", "kept", "new"].iter().map(|name| folder.path().join(name)).collect();
+        nodes.iter().for_each(|node| std::fs::create_dir(node).unwrap());
+        nodes[..2].iter().for_each(|node| std::fs::write(node.join(NODES), "").unwrap());
+        assert!(!share_kept_data(&nodes).unwrap());
+        std::fs::write(nodes[1].join(KEPT_DATA), "data").unwrap();
+        assert!(share_kept_data(&nodes).unwrap());
+        assert_eq!(std::fs::read_to_string(nodes[0].join(KEPT_DATA)).unwrap(), "data");
+        assert!(!nodes[2].join(KEPT_DATA).exists());
+        assert!(!share_kept_data(&nodes).unwrap());
     }
 
     #[test]

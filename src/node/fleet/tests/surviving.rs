@@ -112,6 +112,21 @@ async fn an_orderly_stop_keeps_keys_ids_and_addresses() {
 }
 
 #[tokio::test]
+async fn a_primary_that_kept_nothing_gets_what_its_replica_kept() {
+    let Some(mut cloud) = Cloud::new("unkept") else { return };
+    let cluster = wanted(1, 17165, 2, 1);
+    Client::of(&cloud.form(&cluster).await).write(100).await;
+    // Before anybody fails over.
+    kill(cloud.pid("test-0001-001"));
+    cloud.stop().await;
+    cloud.serve();
+    cloud.form(&cluster).await;
+    let after = cloud.until("all nodes", |report| report.is_some_and(all_ready)).await;
+    Client::of(&after).check(100).await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_whose_address_was_taken_meanwhile_moves_and_keeps_its_keys() {
     let Some(mut cloud) = Cloud::new("taken") else { return };
     let cluster = wanted(1, 17230, 3, 0);
