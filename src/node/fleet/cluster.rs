@@ -199,7 +199,7 @@ impl Supervisor {
                     crew.memory.formed = true;
                     self.set_all(crew, wanted).await;
                 }
-                crew.remember()?;
+                crew.remember().await?;
                 self.report.reached = wanted.generation;
                 let id = &self.key.replication_group_id;
                 self.shared.log.line(format!("cluster {id} has reached generation {}", wanted.generation));
@@ -254,7 +254,7 @@ impl Supervisor {
             Err(error) => self.shared.log.line(format!("the endpoint {address} can't be opened: {error}")),
         }
         crew.memory.endpoint = Some(address);
-        crew.remember()
+        crew.remember().await
     }
 
     /// Whether a newer generation is wanted, for whose failure that of this one would be taken.

@@ -41,6 +41,8 @@ pub struct Crew {
     folder: PathBuf,
     /// What outlives the server.
     pub memory: Memory,
+    /// What of it is on disk.
+    saved: Option<Memory>,
     /// Whether slots are on their way.
     pub moving: bool,
     running: BTreeMap<String, Running>,
@@ -73,7 +75,7 @@ impl Crew {
     /// server. `wake` is notified when a process ends.
     pub async fn muster(shared: Arc<Shared>, folder: PathBuf, wake: Arc<Notify>) -> Result<Crew, StoreError> {
         let memory = Memory::load(&folder)?;
-        let mut crew = Crew { memory, ..Crew::without_memory(shared, folder, wake) };
+        let mut crew = Crew { saved: Some(memory.clone()), memory, ..Crew::without_memory(shared, folder, wake) };
         for (name, node) in crew.memory.nodes.clone() {
             crew.shared.book.take(node.place());
             if let Some(pid) = crew.survivor(&name, &node).await {
@@ -93,6 +95,7 @@ impl Crew {
             shared,
             folder,
             memory: Memory::default(),
+            saved: None,
             moving: false,
             running: BTreeMap::new(),
             members: Members::new(),
@@ -132,7 +135,7 @@ impl Crew {
                 self.memory.nodes.insert(node.id.clone(), entry);
             }
         }
-        self.remember()?;
+        self.remember().await?;
         self.share_kept_data(wanted).await?;
         for (name, node) in self.memory.nodes.clone() {
             match self.running.get(&name).map(|running| running.process.has_ended()) {
@@ -201,7 +204,7 @@ impl Crew {
                     process::keep_data(&folder);
                 }
                 running.next_start = now + Duration::from_millis(50 << running.failed_starts.min(6));
-                return self.learn_from_failure(name, node, wanted);
+                return self.learn_from_failure(name, node, wanted).await;
             }
         }
         if now < running.next_start {
@@ -235,7 +238,12 @@ impl Crew {
     }
 
     /// Some reasons for a failed start go away: another program took the address, or the node's own file is torn.
-    fn learn_from_failure(&mut self, name: &str, node: &NodeMemory, wanted: &WantedCluster) -> Result<(), String> {
+    async fn learn_from_failure(
+        &mut self,
+        name: &str,
+        node: &NodeMemory,
+        wanted: &WantedCluster,
+    ) -> Result<(), String> {
         let lines = process::last_lines(&self.node_folder(name), 6);
         if lines.contains("already in use") && lines.contains("bind") || lines.contains("listening socket") {
             let nodes = wanted.shards.iter().flat_map(|shard| &shard.nodes);
@@ -246,7 +254,7 @@ impl Crew {
             if let Some(node) = self.memory.nodes.get_mut(name) {
                 (node.address, node.bus_port) = (place.address, place.bus_port);
             }
-            self.remember()?;
+            self.remember().await?;
         }
         if lines.contains("corrupted cluster config file") {
             self.shared.log.line(format!("node {name} lost its cluster file: it joins as a new node"));
@@ -341,9 +349,16 @@ impl Crew {
         ]
     }
 
-    /// Writes down what has changed.
-    pub fn remember(&self) -> Result<(), String> {
-        self.memory.save(&self.folder).map_err(|error| error.to_string())
+    /// Writes down what has changed, if anything has.
+    pub async fn remember(&mut self) -> Result<(), String> {
+        if self.saved.as_ref() == Some(&self.memory) {
+            return Ok(());
+        }
+        let (memory, folder) = (self.memory.clone(), self.folder.clone());
+        let saving = tokio::task::spawn_blocking(move || memory.save(&folder).map(|()| memory));
+        let saved = saving.await.map_err(|error| error.to_string())?;
+        self.saved = Some(saved.map_err(|error| error.to_string())?);
+        Ok(())
     }
 
     /// Ends nodes for good, side by side (a primary takes its time until its replicas are gone), and removes their
@@ -363,7 +378,7 @@ impl Crew {
             self.members.remove(name);
             self.shared.log.line(format!("node {name} is gone"));
         }
-        self.remember()
+        self.remember().await
     }
 
     /// Ends all nodes for good, side by side, removes the cluster's files, and forgets it.
@@ -382,7 +397,8 @@ impl Crew {
             // Only the last cluster of a region takes its folder along.
             let _ = std::fs::remove_dir(region);
         }
-        (self.memory, self.mustered, self.moving) = (Memory::default(), Instant::now(), false);
+        (self.memory, self.saved) = (Memory::default(), None);
+        (self.mustered, self.moving) = (Instant::now(), false);
         self.members.clear();
         self.taken_over.clear();
         Ok(())
