@@ -158,12 +158,12 @@ impl Supervisor {
         crew.look().await;
         // A node that fails to start is no reason to leave the others alone: the failure is told at the end.
         self.open_endpoint(crew, wanted).await?;
-        self.set_all(crew, wanted).await;
+        self.set_all(crew, wanted).await?;
         let next = topology::next(&wanted.shards, crew.members());
         // Not while they wait for one another: nodes gossip the slower the longer the timeout is.
         let moving = matches!(&next, Next::Do(actions) if actions.iter().any(is_move));
         if std::mem::replace(&mut crew.moving, moving) != moving {
-            self.set_all(crew, wanted).await;
+            self.set_all(crew, wanted).await?;
         }
         let pause = self.follow(crew, wanted, next).await?;
         looked.map(|()| pause)
@@ -197,7 +197,7 @@ impl Supervisor {
                 }
                 if !crew.memory.formed {
                     crew.memory.formed = true;
-                    self.set_all(crew, wanted).await;
+                    self.set_all(crew, wanted).await?;
                 }
                 crew.remember().await?;
                 self.report.reached = wanted.generation;
@@ -229,10 +229,10 @@ impl Supervisor {
         Ok(if again && refused { FAILURE_PAUSE } else { BUSY_PAUSE })
     }
 
-    async fn set_all(&self, crew: &mut Crew, wanted: &WantedCluster) {
+    async fn set_all(&self, crew: &mut Crew, wanted: &WantedCluster) -> Result<(), String> {
         let mut settings = crew.own_settings();
         settings.extend(parameters::settings(&wanted.parameters));
-        crew.set(&settings).await;
+        crew.set(&settings).await
     }
 
     async fn open_endpoint(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<(), String> {

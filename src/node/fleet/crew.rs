@@ -3,7 +3,7 @@
 //! Knows places, processes and connections, and remembers them across runs of the server. Must not know how a cluster
 //! is formed; that follows from what the nodes say, in `topology`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use super::Shared;
 use super::engine::Engine;
 use super::form::{Links, take_over};
 use super::memory::{Memory, NodeMemory};
+use super::parameters::with_own_values;
 use super::process::{self, Process, Site};
 use super::recovery::{Recovery, recovery};
 use super::resp::{Answer, Link};
@@ -67,7 +68,7 @@ struct Running {
     /// Starts in a row that never answered.
     failed_starts: u32,
     /// Settings that it has been given.
-    settings: Vec<(String, String)>,
+    settings: BTreeMap<String, Vec<String>>,
 }
 
 impl Crew {
@@ -317,24 +318,63 @@ impl Crew {
 
     /// Gives every node that answers the settings that it does not have yet. What an engine does not know, it refuses,
     /// and does without.
-    pub async fn set(&mut self, settings: &[(String, String)]) {
+    pub async fn set(&mut self, settings: &[(String, String)]) -> Result<(), String> {
+        if !self.learn_own_values(settings).await? {
+            return Ok(());
+        }
+        let wanted = with_own_values(settings, &self.memory.own_values);
         let mut setting = JoinSet::new();
-        for (name, running) in &mut self.running {
+        for (name, running) in &self.running {
             let answers = self.members.get(name).is_some_and(|member| member.said.is_some());
-            if !answers || running.settings == settings {
+            if !answers || running.settings == wanted {
                 continue;
             }
             let mut pipeline = redis::pipe();
-            for (name, value) in settings.iter().filter(|setting| !running.settings.contains(setting)) {
-                pipeline.cmd("CONFIG").arg("SET").arg(name).arg(value);
+            for (name, values) in wanted.iter().filter(|(name, values)| running.settings.get(*name) != Some(values)) {
+                for value in values {
+                    pipeline.cmd("CONFIG").arg("SET").arg(name).arg(value);
+                }
             }
-            running.settings = settings.to_vec();
-            let link = running.link.clone();
-            setting.spawn(async move {
-                let _ = link.ask_all(&mut pipeline).await;
-            });
+            let (name, link) = (name.clone(), running.link.clone());
+            setting.spawn(async move { link.ask_all(&mut pipeline).await.is_ok().then_some(name) });
         }
-        setting.join_all().await;
+        for name in setting.join_all().await.into_iter().flatten() {
+            if let Some(running) = self.running.get_mut(&name) {
+                running.settings = wanted.clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what the engine has for settings that were never changed before; false if no node can tell now.
+    async fn learn_own_values(&mut self, settings: &[(String, String)]) -> Result<bool, String> {
+        let is_new = |name: &String| !self.memory.own_values.contains_key(name);
+        // A node has settings only after these were asked about; a name that the engine does not know is not asked
+        // about again.
+        let known = |name: &String| self.running.values().any(|running| running.settings.contains_key(name));
+        let names: BTreeSet<&String> = settings.iter().map(|(name, _)| name).collect();
+        let names: Vec<&String> = names.into_iter().filter(|name| is_new(name) && !known(name)).collect();
+        let answers = |name: &&String| self.members.get(*name).is_some_and(|member| member.said.is_some());
+        let Some(link) = self.running.keys().find(answers).map(|name| self.running[name].link.clone()) else {
+            return Ok(false);
+        };
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let mut pipeline = redis::pipe();
+        for name in &names {
+            pipeline.cmd("CONFIG").arg("GET").arg(name);
+        }
+        let Ok(values) = link.ask_all(&mut pipeline).await else {
+            return Ok(false);
+        };
+        for (name, value) in names.into_iter().cloned().zip(values).collect::<Vec<_>>() {
+            let value = value.ok().and_then(|value| redis::from_redis_value::<Vec<String>>(value).ok());
+            if let Some(value) = value.and_then(|pair| pair.into_iter().nth(1)) {
+                self.memory.own_values.insert(name, value);
+            }
+        }
+        self.remember().await.map(|()| true)
     }
 
     /// The fleet's own settings for this moment of the cluster's life.
@@ -455,7 +495,7 @@ impl Running {
             dead_since: None,
             next_start: Instant::now(),
             failed_starts,
-            settings: Vec::new(),
+            settings: BTreeMap::new(),
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Memory {
     pub created: u64,
     /// Whether all its nodes have once agreed.
     pub formed: bool,
+    /// The engine's own values of the settings that were changed, for when they are not asked for any more.
+    #[serde(default)]
+    pub own_values: BTreeMap<String, String>,
     /// Its configuration endpoint.
     pub endpoint: Option<SocketAddr>,
     /// Its nodes by member cluster id.

@@ -59,6 +59,23 @@ pub fn settings(parameters: &BTreeMap<String, String>) -> Vec<(String, String)> 
     settings
 }
 
+/// Values by setting, in the order in which they are to be set, and with those that the engine had itself for what is
+/// not asked for any more.
+pub fn with_own_values(settings: &[(String, String)], own: &BTreeMap<String, String>) -> BTreeMap<String, Vec<String>> {
+    let own_values = own.iter().map(|(name, value)| (name.clone(), vec![value.clone()]));
+    let mut values: BTreeMap<String, Vec<String>> = own_values.collect();
+    for (name, value) in settings {
+        let values = values.entry(name.clone()).or_default();
+        // The one that is set a part at a time.
+        if name != ENGINE_BUFFER_LIMIT {
+            values.clear();
+        }
+        values.push(value.clone());
+    }
+    values
+}
+
+const ENGINE_BUFFER_LIMIT: &str = "client-output-buffer-limit";
 const BUFFER_LIMIT: &str = "client-output-buffer-limit-";
 
 /// ElastiCache splits the engine's one directive into one a class of clients and a limit.
@@ -70,7 +87,7 @@ fn buffer_limits(parameters: &BTreeMap<String, String>) -> Vec<(String, String)>
         let (hard, soft, seconds) = (limit("hard-limit"), limit("soft-limit"), limit("soft-seconds"));
         if let (Some(hard), Some(soft), Some(seconds)) = (hard, soft, seconds) {
             let value = format!("{engine_class} {hard} {soft} {seconds}");
-            limits.push(("client-output-buffer-limit".to_owned(), value));
+            limits.push((ENGINE_BUFFER_LIMIT.to_owned(), value));
         }
     }
     limits
@@ -106,5 +123,15 @@ mod tests {
             ("client-output-buffer-limit-normal-hard-limit", "0"),
         ]);
         assert_eq!(made, [("client-output-buffer-limit".to_owned(), "pubsub 33554432 8388608 60".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_any_more_is_as_the_engine_had_it() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let own = BTreeMap::from([pair("timeout", "0"), pair("hz", "10"), pair(ENGINE_BUFFER_LIMIT, "normal 0 0 0")]);
+        let values = with_own_values(&[pair("timeout", "5"), pair(ENGINE_BUFFER_LIMIT, "pubsub 1 1 1")], &own);
+        assert_eq!(values["timeout"], ["5"]);
+        assert_eq!(values["hz"], ["10"]);
+        assert_eq!(values[ENGINE_BUFFER_LIMIT], ["normal 0 0 0", "pubsub 1 1 1"]);
     }
 }

@@ -26,6 +26,10 @@ async fn nine_nodes_form_a_cluster() {
     assert_eq!(timeout[1], "2000");
     let endpoint = Link::new(report.endpoint.unwrap());
     assert!(endpoint.ask::<String>(&["CLUSTER", "INFO"]).await.unwrap().contains("cluster_state:ok"));
+    // A parameter that goes away is set back.
+    cloud.form(&WantedCluster { parameters: BTreeMap::new(), ..wanted(2, 17100, 3, 2) }).await;
+    let policy = first.ask::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]).await.unwrap();
+    assert_eq!(policy[1], "noeviction");
     cloud.stop().await;
     assert_eq!(cloud.processes(), [] as [u32; 0]);
 }
