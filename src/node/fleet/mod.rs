@@ -24,14 +24,14 @@ mod topology;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
 use self::address::AddressBook;
 use self::cluster::{Order, Supervisor};
@@ -41,6 +41,9 @@ use super::wanted::{ClusterKey, ClusterReport, FleetReport, Wanted, WantedCluste
 
 /// Name of the folder below the state folder that has a folder a region, and in it one a cluster.
 const CLUSTERS: &str = "clusters";
+
+/// Before a cluster whose supervisor has failed gets another.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a fleet needs to know besides what is wanted.
 #[derive(Clone, Debug)]
@@ -118,7 +121,7 @@ pub async fn run(
         book: AddressBook::new(options.one_address),
         report,
     });
-    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new() };
+    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
     tokio::pin!(shutdown);
     let mut started = false;
     let mut open = true;
@@ -136,7 +139,7 @@ pub async fn run(
                     fleet.order(&now);
                 }
             }
-            Some(ended) = fleet.tasks.join_next() => fleet.ended(ended.ok(), &wanted.borrow()),
+            Some(ended) = fleet.tasks.join_next_with_id() => fleet.ended(ended, &wanted.borrow()),
         }
     }
     fleet.stand_down().await;
@@ -147,6 +150,8 @@ struct Fleet {
     folder: PathBuf,
     orders: BTreeMap<ClusterKey, watch::Sender<Order>>,
     tasks: JoinSet<ClusterKey>,
+    /// Whose supervisor each task is.
+    keys: HashMap<task::Id, ClusterKey>,
 }
 
 impl Fleet {
@@ -168,7 +173,7 @@ impl Fleet {
                         self.shared.forget_failure(key);
                     }
                 }
-                None => self.supervise(key, order),
+                None => self.supervise(key, order, Duration::ZERO),
             }
         }
         for (_, orders) in self.orders.iter().filter(|(key, _)| !wanted.clusters.contains_key(key)) {
@@ -183,7 +188,7 @@ impl Fleet {
         });
     }
 
-    fn supervise(&mut self, key: &ClusterKey, order: Order) {
+    fn supervise(&mut self, key: &ClusterKey, order: Order, pause: Duration) {
         let (Some(region), Some(id)) = (path_part(&key.region), path_part(&key.replication_group_id)) else {
             let failure = "region and id may have letters, digits and hyphens only".to_owned();
             let report = ClusterReport { failure: Some(failure), ..ClusterReport::default() };
@@ -192,7 +197,12 @@ impl Fleet {
         };
         let (orders, received) = watch::channel(order);
         let folder = self.folder.join(region).join(id);
-        self.tasks.spawn(Supervisor::new(self.shared.clone(), key.clone(), folder, received).run());
+        let supervisor = Supervisor::new(self.shared.clone(), key.clone(), folder, received);
+        let task = self.tasks.spawn(async move {
+            tokio::time::sleep(pause).await;
+            supervisor.run().await
+        });
+        self.keys.insert(task.id(), key.clone());
         self.orders.insert(key.clone(), orders);
     }
 
@@ -202,20 +212,32 @@ impl Fleet {
             for id in folders_in(&self.folder.join(&region)) {
                 let key = ClusterKey { region: region.clone(), replication_group_id: id };
                 if !wanted.clusters.contains_key(&key) {
-                    self.supervise(&key, Order::Remove);
+                    self.supervise(&key, Order::Remove, Duration::ZERO);
                 }
             }
         }
     }
 
-    fn ended(&mut self, key: Option<ClusterKey>, wanted: &Wanted) {
-        let Some(key) = key else {
-            return self.shared.log.line("a supervisor has failed; restart the server");
+    fn ended(&mut self, ended: Result<(task::Id, ClusterKey), JoinError>, wanted: &Wanted) {
+        let (task, failed) = match ended {
+            Ok((task, _)) => (task, None),
+            Err(error) => (error.id(), Some(error)),
         };
-        self.orders.remove(&key);
-        self.shared.publish(&key, None);
-        if let Some(cluster) = wanted.clusters.get(&key) {
-            self.supervise(&key, Order::Keep(cluster.clone()));
+        let Some(key) = self.keys.remove(&task) else { return };
+        let order = self.orders.remove(&key).map(|orders| orders.borrow().clone());
+        if failed.is_none() {
+            self.shared.publish(&key, None);
+        }
+        let pause = if failed.is_some() { FAILED_PAUSE } else { Duration::ZERO };
+        if let Some(error) = &failed {
+            let id = &key.replication_group_id;
+            self.shared.log.line(format!("the supervisor of cluster {id} has failed, another takes over: {error}"));
+        }
+        match wanted.clusters.get(&key) {
+            // What was to be removed is, before another with its key is made.
+            _ if failed.is_some() && order == Some(Order::Remove) => self.supervise(&key, Order::Remove, pause),
+            Some(cluster) => self.supervise(&key, Order::Keep(cluster.clone()), pause),
+            None => {}
         }
     }
 

@@ -240,3 +240,28 @@ async fn a_name_that_leads_elsewhere_is_refused() {
     assert!(tokio::time::timeout(DEADLINE, forgotten).await.is_ok());
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn a_supervisor_that_fails_is_replaced() {
+    let folder = TestFolder::new("panic");
+    let shared = Shared {
+        engine: EngineChoice::None,
+        search_path: OsString::new(),
+        node_timeout: NODE_TIMEOUT,
+        log: Log::nowhere(),
+        book: AddressBook::new(true),
+        report: watch::channel(FleetReport::default()).0,
+    };
+    let (shared, folder) = (Arc::new(shared), folder.path().to_owned());
+    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
+    let mut report = fleet.shared.report.subscribe();
+    let clusters = Wanted { clusters: BTreeMap::from([(key(), wanted(1, 17199, 1, 0))]) };
+    let task = fleet.tasks.spawn(async { panic!("as a test") });
+    fleet.keys.insert(task.id(), key());
+    fleet.orders.insert(key(), watch::channel(Order::Keep(wanted(1, 17199, 1, 0))).0);
+    let ended = fleet.tasks.join_next_with_id().await.unwrap();
+    fleet.ended(ended, &clusters);
+    let tells = |report: &FleetReport| report.clusters.get(&key()).is_some_and(|report| report.failure.is_some());
+    assert!(tokio::time::timeout(DEADLINE, report.wait_for(tells)).await.is_ok());
+    fleet.stand_down().await;
+}
