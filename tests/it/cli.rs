@@ -358,6 +358,16 @@ fn an_endpoint_that_is_no_url_is_told_in_plain_words() {
 }
 
 #[test]
+fn a_subnet_that_is_not_there_is_told_of_at_its_line() {
+    let sandbox = Sandbox::without_nodes();
+    sandbox.file("day19.yaml", &format!("{QUICKSTART}network:\n  subnets: [subnet-0123456789abcdef0]\n"));
+    let ran = sandbox.run(&["plan", "day19.yaml"]);
+    assert_eq!(ran.status, 1);
+    let place = "day19.yaml:15:3: ec2:DescribeSubnets: InvalidSubnetID.NotFound";
+    assert!(ran.stderr.contains(place), "{}", ran.stderr);
+}
+
+#[test]
 fn after_waiting_for_what_moves_the_rest_is_done() {
     let sandbox = Sandbox::with_node(&["--engine", "none", "--latency", "100ms"]);
     sandbox.file("day19.yaml", QUICKSTART);

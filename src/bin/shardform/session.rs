@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use shardform::aws::{AwsCloud, AwsOptions};
-use shardform::cloud::{Cloud, Ids};
+use shardform::cloud::{Cloud, CloudError, ErrorKind, Ids};
 use shardform::desired::{self, Inputs};
 use shardform::diff::{Action, ChangeSet, Refusal, diff, teardown};
 use shardform::observed::{Live, Query};
@@ -14,7 +14,7 @@ use shardform::steps::{StepGraph, steps};
 
 use crate::args::{Global, PlanFileArgs, parse_url};
 use crate::environment::Environment;
-use crate::error::{Error, Finding};
+use crate::error::{Error, Finding, cloud_hint};
 use crate::local;
 use crate::plan_file;
 use crate::terminal::Terminal;
@@ -139,7 +139,7 @@ impl Session {
             Intent::Apply => desired::query(spec),
             Intent::Destroy | Intent::Look => Query { names: Names::new(&spec.name), surroundings: None },
         };
-        let observed = self.cloud.observe(&query).await.map_err(Error::Cloud)?;
+        let observed = self.cloud.observe(&query).await.map_err(|error| self.unreadable(error))?;
         let changes = match intent {
             Intent::Apply => {
                 let desired = desired::desired(spec, &self.inputs, &observed);
@@ -149,6 +149,22 @@ impl Session {
             Intent::Look => ChangeSet::default(),
         };
         Ok(Picture { account: observed.surroundings.account, live: observed.live, steps: steps(&changes), changes })
+    }
+
+    /// What the cloud says of ids that the plan file names belongs to their place in it.
+    fn unreadable(&self, error: CloudError) -> Error {
+        let path = match error.operation.as_str() {
+            "ec2:DescribeSubnets" => "network.subnets",
+            "ec2:DescribeVpcs" => "network.vpc",
+            _ => return Error::Cloud(error),
+        };
+        if error.kind != ErrorKind::Rejected {
+            return Error::Cloud(error);
+        }
+        let hint = cloud_hint(&error).unwrap_or_else(|| "check the id, and the region".to_owned());
+        let (operation, code, message) = (error.operation, error.code, error.message);
+        let at = plan_file::place(&self.plan_file, path);
+        Error::Impossible(vec![Finding { address: None, at, operation, code, message, hint }])
     }
 
     fn impossible(&self, reasons: &[desired::Impossible]) -> Error {
