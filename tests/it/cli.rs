@@ -246,8 +246,8 @@ fn a_killed_apply_is_gone_on_with() {
     assert_eq!(sandbox.run(&["status", "day19.yaml"]).status, 0);
 }
 
-#[test]
-fn destroy_takes_whatever_half_there_is() {
+/// A cloud in which an apply was killed while the replication group was being made.
+fn half_made() -> Sandbox {
     let sandbox = Sandbox::with_node(&["--engine", "none", "--latency", "100ms"]);
     sandbox.file("day19.yaml", QUICKSTART);
     let mut command = sandbox.shardform(&["apply", "day19.yaml", "--yes"]);
@@ -255,6 +255,12 @@ fn destroy_takes_whatever_half_there_is() {
     until("the replication group is being made", || sandbox.called("elasticache:CreateReplicationGroup") > 0);
     child.kill().unwrap();
     child.wait().unwrap();
+    sandbox
+}
+
+#[test]
+fn destroy_takes_whatever_half_there_is() {
+    let sandbox = half_made();
     // Tags of a group that is being made can't be read; it is waited for, and is ours.
     sandbox.run_well(&["destroy", "day19.yaml", "--yes"]);
     let ran = sandbox.run_well(&["destroy", "day19.yaml", "--yes"]);
@@ -369,13 +375,7 @@ fn a_subnet_that_is_not_there_is_told_of_at_its_line() {
 
 #[test]
 fn after_waiting_for_what_moves_the_rest_is_done() {
-    let sandbox = Sandbox::with_node(&["--engine", "none", "--latency", "100ms"]);
-    sandbox.file("day19.yaml", QUICKSTART);
-    let mut command = sandbox.shardform(&["apply", "day19.yaml", "--yes"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the replication group is being made", || sandbox.called("elasticache:CreateReplicationGroup") > 0);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let sandbox = half_made();
     sandbox.file("day19.yaml", &QUICKSTART.replace("shards: 3", "shards: 4"));
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 0);
