@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import peers
+from asking import check_asking
 from check import check, check_equal
 from commands import Redis, Shardform, aws
 from live import TAG, Stack, clients, tags_of
@@ -19,6 +20,7 @@ def scenario(repository: Path, scratch: Path, binaries: Path, **_):
         shardform = Shardform(binaries, plan_file.path, environment, "--endpoint-url", node.url)
 
         shardform.expect_plan(plan_file.stack, CREATE_ALL)
+        check_asking(node.url, environment, binaries, plan_file, live)
         shardform.run("apply", "--yes")
         check_made(live, plan_file)
         check_key_file(live, scratch, environment)

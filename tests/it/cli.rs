@@ -363,6 +363,61 @@ fn an_endpoint_that_is_no_url_is_told_in_plain_words() {
     assert_eq!(sandbox.run(&["plan", "day19.yaml", "--endpoint-url", ""]).status, 0);
 }
 
+/// The first text within this element of an answer.
+fn element(answer: &str, name: &str) -> String {
+    let rest = answer.split(&format!("<{name}>")).nth(1).unwrap_or_else(|| panic!("no {name}: {answer}"));
+    rest.split('<').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_network_is_named_by_id_or_by_tag() {
+    let sandbox = Sandbox::without_nodes();
+    let ec2 = |action: &str, more: &[(&str, &str)]| {
+        let parameters: Vec<_> =
+            [("Action", action), ("Version", "2016-11-15")].into_iter().chain(more.iter().copied()).collect();
+        sandbox.call("ec2", &parameters)
+    };
+    let subnets = ec2("DescribeSubnets", &[]);
+    let vpc = element(&subnets, "vpcId");
+    let ids: Vec<String> = subnets
+        .split("<item>")
+        .skip(1)
+        .filter(|item| item.contains("<subnetId>"))
+        .map(|item| element(item, "subnetId"))
+        .collect();
+    for id in ids.iter().take(2).chain([&vpc]) {
+        ec2("CreateTags", &[("ResourceId.1", id), ("Tag.1.Key", "tier"), ("Tag.1.Value", "cache")]);
+    }
+    let by_id = format!("network:\n  vpc: {vpc}\n  subnets: [{}, {}]\n", ids[0], ids[1]);
+    let by_tag = "network:\n  vpc: {tag: {tier: cache}}\n  subnets: {tag: {tier: cache}}\n";
+    for network in [by_id.as_str(), by_tag] {
+        sandbox.file("day19.yaml", &format!("{QUICKSTART}{network}"));
+        let plan = sandbox.run_well(&["plan", "day19.yaml", "--json"]).json();
+        let changes = plan["changes"].as_array().unwrap();
+        let group = changes.iter().find(|change| change["address"] == "subnet_group.cluster").unwrap();
+        let mut wanted = vec![ids[0].as_str(), ids[1].as_str()];
+        wanted.sort_unstable();
+        assert_eq!(group["fields"][1]["after"], serde_json::json!(wanted), "{network}");
+    }
+}
+
+#[test]
+fn a_key_pair_that_exists_is_used_and_stays() {
+    let sandbox = quickstart();
+    sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
+    let other = |name: &str| {
+        let client = format!("instance_type: t2.micro\n  key_pair: {{name: {name}}}");
+        QUICKSTART.replace("instance_type: t2.micro", &client).replace("name: day19 ", "name: other ")
+    };
+    sandbox.file("other.yaml", &other("nobodys"));
+    let ran = sandbox.run(&["plan", "other.yaml"]);
+    assert!(ran.status == 1 && ran.stderr.contains("there is no key pair `nobodys`"), "{}", ran.stderr);
+    sandbox.file("other.yaml", &other("day19-client"));
+    sandbox.run_well(&["apply", "other.yaml", "--yes"]);
+    sandbox.run_well(&["destroy", "other.yaml", "--yes"]);
+    assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 0, "the key pair is still there");
+}
+
 #[test]
 fn a_subnet_that_is_not_there_is_told_of_at_its_line() {
     let sandbox = Sandbox::without_nodes();

@@ -45,15 +45,20 @@ pub(crate) struct ShardReplicas {
 }
 
 impl Region {
+    /// A copy of the group that is about to be scaled; refused in the order in which ElastiCache does.
+    fn to_scale(&self, id: &str, apply_immediately: bool) -> Result<ReplicationGroup, ApiError> {
+        self.group(id)?;
+        check_immediate(apply_immediately)?;
+        Ok(self.changeable(id)?.clone())
+    }
+
     /// Changes the number of shards; with the same number spreads the slots evenly.
     pub fn modify_shards(
         &mut self,
         context: &mut Context<'_>,
         input: &ModifyShards,
     ) -> Result<ReplicationGroup, ApiError> {
-        self.group(&input.id)?;
-        check_immediate(input.apply_immediately)?;
-        let mut group = self.changeable(&input.id)?.clone();
+        let mut group = self.to_scale(&input.id, input.apply_immediately)?;
         if !(1..=MOST_NODE_GROUPS).contains(&input.count) {
             return Err(ApiError::value(format!("NodeGroupCount must be from 1 to {MOST_NODE_GROUPS}.")));
         }
@@ -138,9 +143,7 @@ impl Region {
         context: &mut Context<'_>,
         input: &ModifyReplicas,
     ) -> Result<ReplicationGroup, ApiError> {
-        self.group(&input.id)?;
-        check_immediate(input.apply_immediately)?;
-        let mut group = self.changeable(&input.id)?.clone();
+        let mut group = self.to_scale(&input.id, input.apply_immediately)?;
         let subnet_group = self.subnet_group(&group.subnet_group)?.clone();
         let (group_id, tags) = (group.id.clone(), group.tags.clone());
         let mut changed = false;
@@ -175,9 +178,7 @@ impl Region {
         context: &mut Context<'_>,
         input: &ModifyReplicas,
     ) -> Result<ReplicationGroup, ApiError> {
-        self.group(&input.id)?;
-        check_immediate(input.apply_immediately)?;
-        let mut group = self.changeable(&input.id)?.clone();
+        let mut group = self.to_scale(&input.id, input.apply_immediately)?;
         check_named_replicas(&group, &input.to_remove)?;
         let mut changed = false;
         for (position, wish) in decrease_wishes(&group, input)? {
