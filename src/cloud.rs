@@ -70,6 +70,35 @@ impl fmt::Display for CloudError {
 
 impl std::error::Error for CloudError {}
 
+/// Something that a cloud tells of its resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudEvent {
+    /// When, in milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// `replication-group` or `cache-cluster`.
+    pub source_type: String,
+    /// Which one.
+    pub source: String,
+    /// The words.
+    pub message: String,
+}
+
+/// What looking after a live cluster needs of a cloud, beside what making it does.
+pub trait Operations: Send + Sync + 'static {
+    /// What the cloud tells of a replication group and its nodes since a moment (milliseconds since 1970; clouds keep
+    /// events for 14 days), oldest first. `members` are the group's member clusters; others of the group's form, such
+    /// as nodes that could not be made, are told of too.
+    fn events(
+        &self,
+        group: &str,
+        members: &[String],
+        since_ms: u64,
+    ) -> impl Future<Output = Result<Vec<CloudEvent>, CloudError>> + Send;
+
+    /// Has the cloud fail a node group over (TestFailover). It is answered before anything has happened.
+    fn test_failover(&self, group: &str, node_group: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
+}
+
 /// A cloud that a stack can live in.
 pub trait Cloud: Send + Sync + 'static {
     /// Reads everything that the query asks for, side by side: at most two sequential round trips. Never waits for

@@ -8,6 +8,7 @@ mod answers;
 mod error;
 mod http;
 mod observe;
+mod operations;
 mod start;
 mod status;
 
@@ -209,6 +210,12 @@ fn without_profile_files(loader: aws_config::ConfigLoader) -> aws_config::Config
         .with_contents(ProfileFileKind::Credentials, "")
         .build();
     loader.profile_files(empty).profile_name("default")
+}
+
+/// The clock, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or(0)
 }
 
 /// A text that is not empty.

@@ -116,7 +116,7 @@ async fn events(cloud: &AwsCloud, id: &str, members: &[String]) -> Vec<String> {
 
 /// Whether a cache cluster is one of a group: a member, or one of its form (`day19-0001-001`), since those that could
 /// not be made are no members. The beginning alone may be that of another group.
-fn is_node(cluster: &str, group: &str, members: &[String]) -> bool {
+pub(super) fn is_node(cluster: &str, group: &str, members: &[String]) -> bool {
     let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     let rest = cluster.strip_prefix(group).and_then(|rest| rest.strip_prefix('-'));
     members.iter().any(|member| member == cluster)

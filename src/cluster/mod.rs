@@ -1,20 +1,17 @@
 //! Talks to a live cluster, as a client does: over the Redis protocol and nothing else.
 //!
-//! Knows `observed` for the endpoint; never the AWS edge. [`check`] proves that a cluster answers.
+//! Knows `observed` for the endpoint; never the AWS edge. [`reach`] makes every connection; [`check`] proves that a
+//! cluster answers.
 
-mod topology;
+pub mod drill;
+pub mod reach;
+pub mod topology;
 
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
-
 use crate::observed::Endpoint;
-use topology::{Topology, parse_nodes};
-
-/// How long a connection or an answer may take. A cluster inside a VPC that can't be reached from here is told of
-/// after this long.
-const PATIENCE: Duration = Duration::from_secs(3);
+use reach::{Reach, ReachError};
+use topology::View;
 
 /// What a cluster's answers prove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +41,11 @@ pub enum Finding {
 
 /// Connects through the configuration endpoint, and holds what the cluster says of itself against the `shards` and
 /// the `replicas` (all shards' together) that it should have.
-pub async fn check(endpoint: &Endpoint, shards: usize, replicas: usize) -> Finding {
-    match tokio::time::timeout(PATIENCE * 2, ask(endpoint)).await {
-        Err(_) => Finding::Unreachable(format!("{endpoint} does not answer within {} s", PATIENCE.as_secs() * 2)),
-        Ok(Err(error)) => Finding::Unreachable(format!("{endpoint}: {error}")),
+pub async fn check(reach: &Reach, endpoint: &Endpoint, shards: usize, replicas: usize) -> Finding {
+    let patience = reach.patience * 2;
+    match tokio::time::timeout(patience, ask(reach, endpoint)).await {
+        Err(_) => Finding::Unreachable(format!("{endpoint} does not answer within {} s", patience.as_secs())),
+        Ok(Err(error)) => Finding::Unreachable(error.to_string()),
         Ok(Ok(answers)) => Finding::Answers(health(&answers, shards, replicas)),
     }
 }
@@ -60,21 +58,20 @@ struct Answers {
     nodes: String,
 }
 
-async fn ask(endpoint: &Endpoint) -> Result<Answers, RedisError> {
-    let client = Client::open((endpoint.address.as_str(), endpoint.port))?;
-    let config =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
-    let mut connection: MultiplexedConnection = client.get_multiplexed_async_connection_with_config(&config).await?;
+async fn ask(reach: &Reach, endpoint: &Endpoint) -> Result<Answers, ReachError> {
+    let failed =
+        |error: redis::RedisError| ReachError::Unreachable { endpoint: endpoint.clone(), reason: error.to_string() };
+    let mut connection = reach.connect(endpoint).await?;
     let began = tokio::time::Instant::now();
-    let ping = redis::cmd("PING").query_async(&mut connection).await?;
+    let ping = redis::cmd("PING").query_async(&mut connection).await.map_err(failed)?;
     let ping_took = began.elapsed();
-    let info = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await?;
-    let nodes = redis::cmd("CLUSTER").arg("NODES").query_async(&mut connection).await?;
+    let info = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.map_err(failed)?;
+    let nodes = redis::cmd("CLUSTER").arg("NODES").query_async(&mut connection).await.map_err(failed)?;
     Ok(Answers { ping, ping_took, info, nodes })
 }
 
 fn health(answers: &Answers, shards: usize, replicas: usize) -> Health {
-    let Topology { primaries, replicas: live_replicas, slots, failing } = parse_nodes(&answers.nodes);
+    let topology::Counts { primaries, replicas: live_replicas, slots, failing } = View::parse(&answers.nodes).counts();
     let mut faults = Vec::new();
     if answers.ping != "PONG" {
         faults.push(format!("PING was answered with {}", answers.ping));
@@ -141,6 +138,6 @@ ccc 127.0.0.3:6379@16379 slave aaa 0 0 1 connected\n";
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let endpoint = Endpoint { address: "127.0.0.1".to_owned(), port };
-        assert!(matches!(check(&endpoint, 1, 0).await, Finding::Unreachable(_)));
+        assert!(matches!(check(&Reach::default(), &endpoint, 1, 0).await, Finding::Unreachable(_)));
     }
 }

@@ -6,6 +6,7 @@ use shardform::observed::{Endpoint, Live, LiveInstance, LiveReplicationGroup};
 use shardform::spec::SshSource;
 
 use crate::plan_file;
+use crate::reach;
 use crate::session::{Session, quoted};
 use crate::terminal::Paint;
 use crate::view::printable;
@@ -166,18 +167,15 @@ impl From<Health> for Check {
     }
 }
 
-/// Asks the cluster, where this machine can: the check speaks plain text, and a cluster on AWS answers only in its VPC.
+/// Asks the cluster, where this machine can: a cluster on AWS answers only in its VPC.
 async fn check(session: &Session, group: &LiveReplicationGroup, endpoint: &Endpoint) -> Check {
-    let unasked = |reason: &str| Check::Unreachable { reason: reason.to_owned(), is_fault: false };
-    if group.transit_encryption.as_deref() == Some("required") {
-        return unasked("it takes TLS alone");
-    }
-    if group.auth_token_enabled == Some(true) {
-        return unasked("it wants its AUTH token");
-    }
+    let way = match reach::open(session, group).await {
+        Ok(way) => way,
+        Err(error) => return Check::Unreachable { reason: error.to_string(), is_fault: false },
+    };
     let shards = group.node_groups.len();
     let members: usize = group.node_groups.iter().map(|shard| shard.zones.len()).sum();
-    match cluster::check(endpoint, shards, members.saturating_sub(shards)).await {
+    match cluster::check(&way.reach, endpoint, shards, members.saturating_sub(shards)).await {
         Finding::Answers(health) => health.into(),
         Finding::Unreachable(reason) => Check::Unreachable { reason, is_fault: session.local },
     }

@@ -12,6 +12,7 @@ mod interrupt;
 mod local;
 mod plan_file;
 mod progress;
+mod reach;
 mod session;
 mod terminal;
 mod view;

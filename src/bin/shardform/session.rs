@@ -9,6 +9,7 @@ use shardform::desired::{self, Inputs};
 use shardform::diff::{Action, ChangeSet, Refusal, diff, teardown};
 use shardform::observed::{Live, Query};
 use shardform::resource::{Address, Names};
+use shardform::secret::Secret;
 use shardform::spec::PlanFile;
 use shardform::steps::{StepGraph, steps};
 
@@ -54,6 +55,8 @@ pub struct Session {
     pub plan_file: PlanFile,
     /// What it refers to.
     pub inputs: Inputs,
+    /// The AUTH token, where the plan file names a variable and it holds one.
+    pub token: Option<Secret>,
     /// How to run a command for this stack again.
     pub again: Again,
 }
@@ -84,7 +87,9 @@ impl Session {
         // Only who makes something needs keys and secrets: what is live can be shown and deleted without them.
         let (inputs, auth_token) = match intent {
             Intent::Apply => (plan_file::inputs(&plan_file)?, plan_file::auth_token(&plan_file, environment)?),
-            Intent::Destroy | Intent::Look => (Inputs::default(), None),
+            Intent::Destroy | Intent::Look => {
+                (Inputs::default(), plan_file::auth_token(&plan_file, environment).ok().flatten())
+            }
         };
         let private_key_file = plan_file::private_key_file(&plan_file);
         let endpoint_url = if global.local {
@@ -102,7 +107,7 @@ impl Session {
             endpoint_url,
             local: global.local,
             stack: plan_file.spec.name.clone(),
-            auth_token,
+            auth_token: auth_token.clone(),
             private_key_file,
             key_dir,
         };
@@ -113,6 +118,7 @@ impl Session {
             region,
             local: global.local,
             inputs,
+            token: auth_token,
             again: Again::new(args, global),
             plan_file,
         })
