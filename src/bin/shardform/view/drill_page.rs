@@ -170,7 +170,7 @@ fn overview(shards: &[Shard]) -> Element {
     let headings = names.map(|name| Element::new("th").with("scope", "col").text(name));
     let rows = shards.iter().map(|shard| {
         let drill = shard.drill;
-        let link = Element::new("a").with("href", format!("#drill-{}", shard.number)).text(&drill.shard);
+        let link = Element::new("a").with("href", format!("#drill-{}", shard.number)).text(shard.name());
         let cells = [
             primaries(drill),
             words::failed_for(&drill.writes, drill.ended_ms),
@@ -220,7 +220,7 @@ fn section(shard: &Shard) -> Element {
     Element::new("section")
         .with("id", &id)
         .with("aria-labelledby", &heading)
-        .child(Element::new("h2").with("id", &heading).text(format!("Shard {}", shard.drill.shard)))
+        .child(Element::new("h2").with("id", &heading).text(format!("Shard {}", shard.name())))
         .child(Element::classed("p", "outcome").child(badge(outcome, words::outcome(outcome))))
         .child(change_of_primary(shard.drill))
         .child(figures(shard))

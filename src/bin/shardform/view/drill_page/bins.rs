@@ -26,6 +26,8 @@ pub struct Bin {
     pub failed: u64,
     /// The slowest answer in microseconds.
     pub slowest_us: u64,
+    /// How much of it is of the time looked at: the first and the last column can be less than whole.
+    pub covered_ms: f64,
 }
 
 impl Bins {
@@ -40,7 +42,9 @@ impl Bins {
                 continue;
             }
             let number = (at_ms / width_ms).floor();
-            let empty = Bin { at_ms: number * width_ms, ..Bin::default() };
+            let (begin, end) = (number * width_ms, (number + 1.0) * width_ms);
+            let covered_ms = (end.min(stretch.to_ms) - begin.max(stretch.from_ms)).max(bucket_ms);
+            let empty = Bin { at_ms: begin, covered_ms, ..Bin::default() };
             let column = columns.entry(number as i64).or_insert(empty);
             column.succeeded += u64::from(bucket.succeeded);
             column.failed += u64::from(bucket.failed);
@@ -49,14 +53,9 @@ impl Bins {
         Bins { width_ms, bins: columns.into_values().collect() }
     }
 
-    /// The most requests of one column.
-    pub fn highest(&self) -> u64 {
-        self.bins.iter().map(Bin::requests).max().unwrap_or(0)
-    }
-
-    /// The same as requests a second.
-    pub fn highest_rate(&self) -> u64 {
-        (self.highest() as f64 * 1000.0 / self.width_ms).round() as u64
+    /// The most requests a second of one column.
+    pub fn highest_rate(&self) -> f64 {
+        self.bins.iter().map(|bin| bin.rate(bin.requests())).fold(0.0, f64::max)
     }
 }
 
@@ -64,6 +63,11 @@ impl Bin {
     /// All requests.
     pub fn requests(&self) -> u64 {
         self.succeeded + self.failed
+    }
+
+    /// So many requests of this column as requests a second.
+    pub fn rate(&self, requests: u64) -> f64 {
+        requests as f64 * 1000.0 / self.covered_ms
     }
 }
 
@@ -82,9 +86,17 @@ mod tests {
     fn buckets_are_put_together_where_they_are_many() {
         let buckets: Vec<(u64, u32, u32)> = (0..10).map(|number| (number * 100, 2, 1)).collect();
         let bins = Bins::of(&traffic(100, &buckets), Stretch { from_ms: 0.0, to_ms: 1000.0 }, 5.0);
-        let last = Bin { at_ms: 800.0, succeeded: 4, failed: 2, slowest_us: 900 };
+        let last = Bin { at_ms: 800.0, succeeded: 4, failed: 2, slowest_us: 900, covered_ms: 200.0 };
         assert_eq!((bins.width_ms, bins.bins.len(), bins.bins.last()), (200.0, 5, Some(&last)));
-        assert_eq!((bins.highest(), bins.highest_rate()), (6, 30));
+        assert_eq!(bins.highest_rate(), 30.0);
+    }
+
+    #[test]
+    fn a_column_of_which_a_part_is_looked_at_is_as_high_as_the_others() {
+        let buckets: Vec<(u64, u32, u32)> = (0..9).map(|number| (number * 100, 2, 0)).collect();
+        let bins = Bins::of(&traffic(100, &buckets), Stretch { from_ms: 0.0, to_ms: 900.0 }, 5.0);
+        let rates: Vec<f64> = bins.bins.iter().map(|bin| bin.rate(bin.requests())).collect();
+        assert_eq!(rates, [20.0; 5]);
     }
 
     #[test]
@@ -97,7 +109,7 @@ mod tests {
     #[test]
     fn nothing_and_the_widest_is_no_trouble() {
         let stretch = Stretch::over([0.0, u64::MAX as f64]);
-        assert_eq!(Bins::of(&Traffic::default(), stretch, 200.0).highest_rate(), 0);
+        assert_eq!(Bins::of(&Traffic::default(), stretch, 200.0).highest_rate(), 0.0);
         let traffic = traffic(0, &[(0, u32::MAX, u32::MAX), (u64::MAX, 1, 1)]);
         assert_eq!(Bins::of(&traffic, stretch, 200.0).bins.len(), 2);
     }

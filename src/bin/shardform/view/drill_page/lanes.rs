@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use shardform::cluster::drill::report::{DrillEvent, Node, Outage, RoleChange, Traffic};
+use shardform::cluster::drill::report::{DrillEvent, Outage, RoleChange, Traffic};
 
 use super::bins::{Bin, Bins};
 use super::element::{Element, rounded};
@@ -16,6 +16,8 @@ use crate::view::cut;
 const COLUMNS: f64 = 160.0;
 /// Width of a character of the drawing's small text, rather more than less.
 pub const CHARACTER: f64 = 6.9;
+/// The same where it is bold.
+pub const BOLD: f64 = 7.8;
 /// Height of a lane's title.
 pub const TITLE: f64 = 18.0;
 /// Height of the lanes of requests.
@@ -81,7 +83,7 @@ impl Canvas {
         let is_empty = bins.bins.is_empty();
         let nothing = (is_empty && shown.is_empty()).then(|| self.centered("nothing was sent"));
         let words = self.outage_labels(&shown).into_iter().chain(nothing).collect();
-        let rate = format!("up to {}/s", words::grouped(bins.highest_rate()));
+        let rate = format!("up to {}/s", words::grouped(bins.highest_rate().round() as u64));
         let remark = if is_empty { String::new() } else { rate };
         Lane { kind, title, remark, height: REQUESTS, body, words }
     }
@@ -138,7 +140,7 @@ impl Canvas {
                 }
                 path.push_str(&format!("M{} {}", rounded(from), rounded(REQUESTS)));
             }
-            let top = REQUESTS - height(bins, bin.succeeded);
+            let top = REQUESTS - height(bins, bin, bin.succeeded);
             path.push_str(&format!("V{}H{}", rounded(top), rounded(to)));
             open_until = Some(bin.at_ms + bins.width_ms);
         }
@@ -154,8 +156,8 @@ impl Canvas {
 
     fn failed(&self, bins: &Bins, bin: &Bin) -> Element {
         let (from, to) = self.sides(bins, bin);
-        let tall = height(bins, bin.failed).max(LEAST);
-        let bottom = (REQUESTS - height(bins, bin.succeeded)).max(tall);
+        let tall = height(bins, bin, bin.failed).max(LEAST);
+        let bottom = (REQUESTS - height(bins, bin, bin.succeeded)).max(tall);
         let title = format!(
             "{} to {}: {} failed, {} succeeded",
             self.told(bin.at_ms),
@@ -180,7 +182,7 @@ impl Canvas {
         }
         let named = decades.numbers().rev().step_by(decades.step());
         let words = named.map(|decade| self.decade_name(&decades, decade)).collect();
-        let title = "Slowest answer: writes solid, reads dotted".to_owned();
+        let title = "Slowest answer (reads dotted)".to_owned();
         Some(Lane { kind: "latency", title, remark: words::latency(slowest), height: LATENCY, body, words })
     }
 
@@ -225,12 +227,7 @@ impl Canvas {
         let words = segments.iter().filter_map(|(change, next)| self.word(change, *next)).collect();
         let node = changes.last().map(|change| change.node.clone()).unwrap_or_default();
         let remark = cut(&node.zone, (self.width() / CHARACTER / 3.0) as usize);
-        Lane { kind: "role", title: self.node_title(&node, &remark), remark, height: ROLE, body, words }
-    }
-
-    fn node_title(&self, node: &Node, remark: &str) -> String {
-        let room = self.width() / CHARACTER - remark.chars().count() as f64 - 3.0;
-        cut(words::name(node), room.max(8.0) as usize)
+        Lane { kind: "role", title: words::name(&node).to_owned(), remark, height: ROLE, body, words }
     }
 
     fn is_drawn(&self, change: &RoleChange, until_ms: f64) -> bool {
@@ -351,9 +348,10 @@ impl Decades {
     }
 }
 
-fn height(bins: &Bins, requests: u64) -> f64 {
+fn height(bins: &Bins, bin: &Bin, requests: u64) -> f64 {
+    let highest = bins.highest_rate();
     // The highest column doesn't touch the lane's edge.
-    (REQUESTS - 4.0) * requests as f64 / bins.highest().max(1) as f64
+    if highest > 0.0 { (REQUESTS - 4.0) * bin.rate(requests) / highest } else { 0.0 }
 }
 
 /// Small text that is readable on all that may be below it.

@@ -121,7 +121,7 @@ impl Scale {
 /// `after_ms` in the unit that suits an axis of this length.
 fn label(after_ms: f64, length_ms: f64) -> String {
     let (unit_ms, unit) = match length_ms {
-        length if length <= SECOND => (1.0, "ms"),
+        length if length < SECOND => (1.0, "ms"),
         length if length <= 3.0 * MINUTE => (SECOND, "s"),
         length if length <= 3.0 * HOUR => (MINUTE, "min"),
         length if length <= 3.0 * DAY => (HOUR, "h"),

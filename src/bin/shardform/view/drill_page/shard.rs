@@ -33,6 +33,11 @@ impl<'a> Shard<'a> {
         report.drills.iter().enumerate().map(one).collect()
     }
 
+    /// What people call it.
+    pub fn name(&self) -> &'a str {
+        if self.drill.shard.is_empty() { "without a number" } else { &self.drill.shard }
+    }
+
     /// Whether the failover was asked for at all: one that is left before that has no such moment.
     pub fn was_called(&self) -> bool {
         self.drill.called_ms > self.drill.watched_from_ms || self.drill.outcome != Outcome::Left

@@ -117,11 +117,11 @@ fn outages(shard: &Shard) -> Option<Element> {
 
 /// What AWS told, with the numbers of the drawing.
 fn events(shard: &Shard) -> Option<Element> {
-    let columns = [("Number", Number), ("After the call", Number), ("UTC", Number), ("Whose", Name), ("Event", Words)];
+    let columns = [("Number", Number), ("After the call", Number), ("Event", Words), ("Whose", Name), ("UTC", Number)];
     let rows = shard.events.iter().enumerate().map(|(at, event)| {
         let time = words::time_of_day(shard.report.began_ms, event.at_ms).unwrap_or_else(|| "–".to_owned());
         let source = format!("{} {}", event.source_type, event.source);
-        vec![(at + 1).to_string(), shard.since_signed(event.at_ms), time, source, event.message.clone()]
+        vec![(at + 1).to_string(), shard.since_signed(event.at_ms), event.message.clone(), source, time]
     });
     part("Events", None, &columns, rows.collect())
 }

@@ -1,10 +1,11 @@
 //! The drawing of one shard's drill: its lanes below each other, on one axis of time, with the moments that matter.
 
 use super::element::{Element, rounded};
-use super::lanes::{CHARACTER, Canvas, Lane, TITLE, label};
+use super::lanes::{BOLD, CHARACTER, Canvas, Lane, TITLE, label};
 use super::scale::{Scale, Stretch};
 use super::shard::Shard;
 use super::words;
+use crate::view::cut;
 
 /// Space at the left and the right of the lanes.
 const MARGIN: f64 = 6.0;
@@ -137,8 +138,10 @@ fn placed(lanes: Vec<Lane>, scale: &Scale, top: f64) -> (Vec<Element>, Vec<Eleme
 }
 
 fn lane_title(title: &str, remark: &str, scale: &Scale, y: f64) -> Element {
+    let room = scale.right - scale.left - (remark.chars().count() + 2) as f64 * CHARACTER;
+    let title = cut(title, (room / BOLD) as usize);
     let remark = (!remark.is_empty()).then(|| label(scale.right, y, remark).with("text-anchor", "end"));
-    Element::new("g").child(label(scale.left, y, title).with("font-weight", 600)).children(remark)
+    Element::new("g").child(label(scale.left, y, &title).with("font-weight", 600)).children(remark)
 }
 
 /// The ticks, their names below, and what they are counted from.
@@ -149,7 +152,7 @@ fn grid(scale: &Scale, shard: &Shard, top: f64, bottom: f64) -> Element {
         Element::classed("line", "grid").at(&[("x1", x), ("y1", top), ("x2", x), ("y2", bottom)])
     });
     let names = ticks.iter().map(|tick| {
-        let half = tick.label.chars().count() as f64 * CHARACTER / 2.0;
+        let half = tick.label.chars().count() as f64 * CHARACTER / 2.0 + MARGIN;
         let x = scale.x(tick.at_ms).clamp(half, scale.right + MARGIN - half);
         Element::classed("text", "tick")
             .at(&[("x", x), ("y", bottom + 13.0)])
