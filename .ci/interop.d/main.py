@@ -9,6 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
+import report_page
 import with_localstack
 import with_moto
 import with_node
@@ -18,6 +19,7 @@ SCENARIOS = {
     "moto": with_moto.scenario,
     "localstack": with_localstack.scenario,
     "node": with_node.scenario,
+    "report": report_page.scenario,
 }
 LOG_LINES_SHOWN = 60
 
