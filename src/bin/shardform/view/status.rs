@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use console::measure_text_width;
 use serde::Serialize;
 use shardform::observed::{Live, LiveNodeGroup, LiveReplicationGroup};
 use shardform::resource::{Address, Names, Ownership};
@@ -13,6 +14,10 @@ use crate::terminal::Paint;
 
 /// The status of what isn't there.
 const ABSENT: &str = "not there";
+/// Columns of the longest address.
+const ADDRESS: usize = 25;
+/// Columns of a shard's id, which has four digits, and of the blanks around it.
+const SHARD: usize = 8;
 
 /// The document of `status --json`.
 #[derive(Serialize)]
@@ -87,9 +92,7 @@ impl StatusDocument {
         let widest = |text: fn(&Row) -> &str| self.resources.iter().map(|row| text(row).chars().count()).max();
         let id_width = widest(Row::shown_id).unwrap_or_default();
         let status_width = widest(|row| &row.status).unwrap_or_default();
-        for row in &self.resources {
-            lines.push(row.text(id_width, status_width, paint));
-        }
+        lines.extend(self.resources.iter().flat_map(|row| row.lines(id_width, status_width, paint)));
         if !self.node_groups.is_empty() {
             lines.push(String::new());
             lines.extend(node_group_lines(&self.node_groups, paint));
@@ -110,7 +113,8 @@ impl Row {
         self.id.as_deref().unwrap_or(&self.name)
     }
 
-    fn text(&self, id_width: usize, status_width: usize, paint: Paint) -> String {
+    /// One line, or where that is too long for the terminal, the details below it.
+    fn lines(&self, id_width: usize, status_width: usize, paint: Paint) -> Vec<String> {
         let status = colored_status(&padded(&printable(&self.status), status_width), paint);
         let owner = match self.ownership {
             Some(Ownership::Foreign) => Some(paint.red("not this stack's")),
@@ -119,11 +123,35 @@ impl Row {
         };
         let details = self.details.iter().map(|detail| printable(detail));
         let more: Vec<String> = owner.into_iter().chain(details).collect();
-        let address = paint.bold(&padded(self.address.as_str(), 25));
+        let address = paint.bold(&padded(self.address.as_str(), ADDRESS));
         let id = padded(&printable(self.shown_id()), id_width);
-        let line = format!("  {address}  {id}  {status}  {}", more.join(", "));
-        line.trim_end().to_owned()
+        let head = format!("  {address}  {id}  {status}");
+        let line = format!("{head}  {}", more.join(", "));
+        if measure_text_width(line.trim_end()) <= paint.width {
+            return vec![line.trim_end().to_owned()];
+        }
+        let below = filled(&more, ", ", 2 + ADDRESS + 2, paint.width);
+        std::iter::once(head.trim_end().to_owned()).chain(below).collect()
     }
+}
+
+/// The items in as few lines as have room for them, from the column `indent` on; separators stay at a line's end.
+fn filled(items: &[String], separator: &str, indent: usize, width: usize) -> Vec<String> {
+    let margin = " ".repeat(indent);
+    let mut lines: Vec<String> = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        let is_last = at + 1 == items.len();
+        let item = if is_last { item.clone() } else { format!("{item}{}", separator.trim_end()) };
+        let blank = " ".repeat(separator.len() - separator.trim_end().len());
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + blank.len() + measure_text_width(&item) <= width => {
+                line.push_str(&blank);
+                line.push_str(&item);
+            }
+            _ => lines.push(format!("{margin}{item}")),
+        }
+    }
+    lines
 }
 
 /// The color only repeats what the word says.
@@ -256,19 +284,45 @@ fn node_groups(group: &LiveReplicationGroup) -> Vec<NodeGroup> {
 /// A line a shard, with its members below each other where a line would be too long for them.
 fn node_group_lines(groups: &[NodeGroup], paint: Paint) -> Vec<String> {
     let status_width = groups.iter().map(|group| group.status.len()).max().unwrap_or_default();
-    let slots = |group: &NodeGroup| group.slots.clone().unwrap_or_else(|| "-".to_owned());
-    let slots_width = groups.iter().map(|group| slots(group).len()).max().unwrap_or_default();
+    let slots_width = groups.iter().map(|group| group.shown_slots().len()).max().unwrap_or_default();
+    let members = groups.iter().flat_map(|group| &group.members).map(|member| member_text(member).chars().count());
+    let head_width = SHARD + status_width + 2 + slots_width + 2;
+    let is_narrow = head_width + members.max().unwrap_or_default() > paint.width;
     let mut lines = Vec::new();
     for group in groups {
         let status = colored_status(&padded(&printable(&group.status), status_width), paint);
-        let head = format!("  {}  {status}  {}  ", group.id, padded(&printable(&slots(group)), slots_width));
-        let indent = " ".repeat(2 + group.id.len() + 2 + status_width + 2 + slots_width + 2);
+        let head = format!("  {}  {status}", group.id);
+        if is_narrow {
+            lines.extend(group.narrow_lines(&head, paint.width));
+            continue;
+        }
+        let head = format!("{head}  {}  ", padded(&printable(&group.shown_slots()), slots_width));
         let members: Vec<String> = group.members.iter().map(member_text).collect();
         let width: usize = members.iter().map(|member| member.chars().count() + 3).sum();
-        let separator = if indent.len() + width <= paint.width { "   ".to_owned() } else { format!("\n{indent}") };
-        lines.push(format!("{head}{}", members.join(&separator)).trim_end().to_owned());
+        let below = format!("\n{}", " ".repeat(head_width));
+        let separator = if head_width + width <= paint.width { "   " } else { &below };
+        lines.push(format!("{head}{}", members.join(separator)).trim_end().to_owned());
     }
     lines
+}
+
+impl NodeGroup {
+    fn shown_slots(&self) -> String {
+        self.slots.clone().unwrap_or_else(|| "-".to_owned())
+    }
+
+    /// Members below their shard; its slots too where they have no room, for one that was scaled has many ranges.
+    fn narrow_lines(&self, head: &str, width: usize) -> Vec<String> {
+        let whole = format!("{head}  {}", printable(&self.shown_slots()));
+        let mut lines = vec![whole];
+        if measure_text_width(&lines[0]) > width {
+            let slots: Vec<String> = self.shown_slots().split(',').map(printable).collect();
+            lines = vec![head.trim_end().to_owned()];
+            lines.extend(filled(&slots, ",", SHARD, width));
+        }
+        lines.extend(self.members.iter().map(|member| format!("{}{}", " ".repeat(SHARD), member_text(member))));
+        lines
+    }
 }
 
 /// `day19-0001-001 us-east-1a`, with its status where that is worth a word.

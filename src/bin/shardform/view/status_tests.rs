@@ -113,7 +113,8 @@ fn a_moving_cluster_is_shown_at_once() {
           instance.client            i-0123456789   running    t2.micro, ec2-1-2-3-4.example
           security_group.cluster     sg-0abc        there      not this stack's, 0 rules
           subnet_group.cluster       day19-cluster  not there
-          replication_group.cluster  day19          modifying  redis 7.1.0, cache.t2.micro, 2 shards, 4 nodes
+          replication_group.cluster  day19          modifying
+                                     redis 7.1.0, cache.t2.micro, 2 shards, 4 nodes
 
           0001  modifying  0-8191  day19-0001-001 us-east-1a   day19-0001-002 us-east-1b (creating)
           0002  modifying  -       day19-0002-001 us-east-1a   day19-0002-002 us-east-1b
@@ -130,19 +131,83 @@ fn members_are_below_each_other_where_it_is_narrow() {
 
           key_pair.client            day19-client   not there
           security_group.client      day19-client   not there
-          instance.client            i-0123456789   running    t2.micro, ec2-1-2-3-4.example
-          security_group.cluster     sg-0abc        there      not this stack's, 0 rules
+          instance.client            i-0123456789   running
+                                     t2.micro, ec2-1-2-3-4.example
+          security_group.cluster     sg-0abc        there
+                                     not this stack's, 0 rules
           subnet_group.cluster       day19-cluster  not there
-          replication_group.cluster  day19          modifying  redis 7.1.0, cache.t2.micro, 2 shards, 4 nodes
+          replication_group.cluster  day19          modifying
+                                     redis 7.1.0, cache.t2.micro,
+                                     2 shards, 4 nodes
 
-          0001  modifying  0-8191  day19-0001-001 us-east-1a
-                                   day19-0001-002 us-east-1b (creating)
-          0002  modifying  -       day19-0002-001 us-east-1a
-                                   day19-0002-002 us-east-1b
+          0001  modifying  0-8191
+                day19-0001-001 us-east-1a
+                day19-0001-002 us-east-1b (creating)
+          0002  modifying  -
+                day19-0002-001 us-east-1a
+                day19-0002-002 us-east-1b
 
           endpoint  127.0.0.1:6379
           pending   node_type = cache.t3.micro (until the window)"#]]
     .assert_eq(&text(&live(), 60));
+}
+
+#[test]
+fn a_common_terminal_has_room_for_all() {
+    let mut live = live();
+    live.instances[0].id = "i-069b82ebc92233300".to_owned();
+    live.instances[0].public_address = Some("ec2-203-0-113-58.compute-1.amazonaws.com".to_owned());
+    let group = live.replication_group.as_mut().unwrap();
+    group.node_groups = vec![shard("0001", Some("0-5461")), shard("0002", Some("5462-10922"))];
+    let text = text(&live, 80);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    expect![[r#"
+        day19 in us-east-1
+
+          key_pair.client            day19-client         not there
+          security_group.client      day19-client         not there
+          instance.client            i-069b82ebc92233300  running
+                                     t2.micro, ec2-203-0-113-58.compute-1.amazonaws.com
+          security_group.cluster     sg-0abc              there
+                                     not this stack's, 0 rules
+          subnet_group.cluster       day19-cluster        not there
+          replication_group.cluster  day19                modifying
+                                     redis 7.1.0, cache.t2.micro, 2 shards, 4 nodes
+
+          0001  modifying  0-5461      day19-0001-001 us-east-1a
+                                       day19-0001-002 us-east-1b (creating)
+          0002  modifying  5462-10922  day19-0002-001 us-east-1a
+                                       day19-0002-002 us-east-1b
+
+          endpoint  127.0.0.1:6379
+          pending   node_type = cache.t3.micro (until the window)"#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn many_ranges_of_slots_are_below_their_shard() {
+    let slots: Vec<String> = (0..12).map(|number| format!("{}-{}", number * 1000, number * 1000 + 499)).collect();
+    let mut live = live();
+    live.replication_group.as_mut().unwrap().node_groups = vec![shard("0001", Some(&slots.join(",")))];
+    let text = text(&live, 80);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let shard = text.lines().skip_while(|line| !line.starts_with("  0001")).take(5).collect::<Vec<_>>().join("\n");
+    expect![[r#"
+          0001  modifying
+                0-499,1000-1499,2000-2499,3000-3499,4000-4499,5000-5499,6000-6499,
+                7000-7499,8000-8499,9000-9499,10000-10499,11000-11499
+                day19-0001-001 us-east-1a
+                day19-0001-002 us-east-1b (creating)"#]]
+    .assert_eq(&shard);
+}
+
+#[test]
+fn details_are_filled_into_lines() {
+    let items = ["ab", "cd", "ef"].map(str::to_owned);
+    assert_eq!(filled(&items, ", ", 2, 80), ["  ab, cd, ef"]);
+    assert_eq!(filled(&items, ", ", 2, 10), ["  ab, cd,", "  ef"]);
+    assert_eq!(filled(&items, ", ", 2, 3), ["  ab,", "  cd,", "  ef"]);
+    assert_eq!(filled(&[], ", ", 2, 3), [""; 0]);
 }
 
 #[test]
