@@ -316,7 +316,7 @@ fn patterns() -> Element {
 fn footer(report: &DrillReport) -> Element {
     let zero = "Times count from the call for the failover, unless they say UTC.";
     let began = words::moment(report.began_ms, 0).map(|moment| format!(" The drill began at {moment}."));
-    let maker = format!(" Made by shardform {}.", env!("CARGO_PKG_VERSION"));
+    let maker = " Made by shardform.";
     Element::new("footer").child(Element::of_text("p", format!("{zero}{}{maker}", began.unwrap_or_default())))
 }
 

@@ -77,7 +77,7 @@ impl Canvas {
     pub fn requests(&self, kind: &'static str, title: String, traffic: &Traffic) -> Lane {
         let bins = self.bins(traffic);
         let shown: Vec<&Outage> = traffic.outages.iter().filter(|outage| self.is_shown(outage)).collect();
-        let mut body: Vec<Element> = shown.iter().map(|outage| self.band(outage)).collect();
+        let mut body: Vec<Element> = self.seen(&shown).map(|outage| self.band(outage)).collect();
         body.push(Element::classed("path", "succeeded").with("d", self.heights(&bins)));
         body.extend(bins.bins.iter().filter(|bin| bin.failed > 0).map(|bin| self.failed(&bins, bin)));
         let is_empty = bins.bins.is_empty();
@@ -94,6 +94,21 @@ impl Canvas {
 
     fn is_shown(&self, outage: &Outage) -> bool {
         outage.to_ms as f64 >= self.scale.stretch.from_ms && outage.from_ms as f64 <= self.scale.stretch.to_ms
+    }
+
+    /// Outages without the short ones that nobody could tell from the one before.
+    fn seen<'a>(&self, outages: &[&'a Outage]) -> impl Iterator<Item = &'a Outage> + use<'a> {
+        let scale = self.scale;
+        let mut drawn_until = f64::NEG_INFINITY;
+        let outages = outages.to_vec().into_iter();
+        outages.filter(move |outage| {
+            let until = scale.x(outage.to_ms as f64);
+            let is_seen = until - drawn_until >= 1.0;
+            if is_seen {
+                drawn_until = until;
+            }
+            is_seen
+        })
     }
 
     fn band(&self, outage: &Outage) -> Element {
