@@ -6,9 +6,10 @@ use super::scale::Stretch;
 use super::words;
 
 /// A closer look is taken where what matters is no more than this part of the whole.
-const CLOSE: f64 = 0.25;
-/// What a closer look shows before and after, at least.
-const AROUND_MS: f64 = 1000.0;
+const CLOSE: f64 = 0.2;
+/// What a closer look shows before and after: this part of it, and at least so many buckets.
+const AROUND: f64 = 0.15;
+const BUCKETS_AROUND: u64 = 8;
 
 /// One shard's drill.
 pub struct Shard<'a> {
@@ -86,7 +87,8 @@ impl<'a> Shard<'a> {
         let moments = self.moments().into_iter().filter(|(kind, ..)| *kind != "restored").map(|(_, at, _)| at);
         let middle = Stretch::over(outages.chain(moments));
         let whole = self.whole();
-        let around = (middle.length_ms() * 0.15).max(AROUND_MS);
+        let buckets_ms = self.drill.writes.bucket_ms.saturating_mul(BUCKETS_AROUND) as f64;
+        let around = (middle.length_ms() * AROUND).max(buckets_ms);
         let from_ms = (middle.from_ms - around).max(whole.from_ms);
         let to_ms = (middle.to_ms + around).min(whole.to_ms);
         let close = Stretch { from_ms, to_ms };
