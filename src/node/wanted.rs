@@ -28,7 +28,8 @@ pub struct Wanted {
 /// One cluster as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedCluster {
-    /// Grows with every change to this value; the fleet's report names the one that it has reached.
+    /// Grows with every change to this value, but for a failover that is not asked for any more; the fleet's report
+    /// names the one that it has reached.
     pub generation: u64,
     /// The generation at which it was created: another value for the same key is another cluster, whose data the new
     /// one must not inherit.
@@ -52,6 +53,9 @@ pub struct WantedShard {
     pub slots: Vec<SlotRange>,
     /// Its nodes. When the shard is made the first is the primary; afterwards any of them may be.
     pub nodes: Vec<WantedNode>,
+    /// The generation at which a failover was asked for: a replica is to take over, and the old primary's node to be
+    /// replaced, once for each value. `None` if none is asked for.
+    pub failover: Option<u64>,
 }
 
 /// One cache node as it should be.
@@ -101,6 +105,40 @@ pub struct ClusterReport {
     pub nodes: BTreeMap<String, NodeReport>,
     /// Why the wanted generation can't be reached, in words for people; `None` while there is hope.
     pub failure: Option<String>,
+    /// What has happened to its nodes, in order: the latest, each with a number that no other has or had.
+    pub happenings: Vec<Happening>,
+}
+
+/// Something that happened to a cluster's nodes. It outlives the server, so that it can be told of exactly once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// Ascending from 1 in the life of a cluster.
+    pub number: u64,
+    /// What it was.
+    pub what: Happened,
+}
+
+/// What may happen to a cluster's nodes; they are named by member cluster id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// A replica has become its shard's primary.
+    FailedOver {
+        /// The primary before.
+        from: String,
+        /// The primary now.
+        to: String,
+    },
+    /// A node that was lost, or is to be replaced, is being started again.
+    RecoveryBegan {
+        /// Which node.
+        node: String,
+    },
+    /// It is back, with its shard's data.
+    RecoveryEnded {
+        /// Which node.
+        node: String,
+    },
 }
 
 /// One node as the fleet sees it.

@@ -44,6 +44,10 @@ const PURE: &[&str] = &[
     "node/control",
     "node/wanted.rs",
     "node/fleet/topology",
+    "node/fleet/chronicle.rs",
+    "node/fleet/failover.rs",
+    "node/fleet/recovery.rs",
+    "node/fleet/silence.rs",
 ];
 
 /// What a pure module never names.

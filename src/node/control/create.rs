@@ -6,6 +6,7 @@ use super::checks::{
 };
 use super::engine_versions::{EngineVersion, engine_named, newest, version_named};
 use super::error::ApiError;
+use super::failover::Failovers;
 use super::replication_group::{Member, NodeGroup, Pending, ReplicationGroup, Settings, Status};
 use super::subnet_group::SubnetGroup;
 use super::validate::{self, Tags};
@@ -125,6 +126,7 @@ impl Region {
             is_resharding: false,
             endpoint: None,
             pending: Pending::default(),
+            failovers: Failovers::default(),
             old_failure: None,
             id,
         };

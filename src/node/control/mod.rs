@@ -15,6 +15,7 @@ pub(crate) mod create;
 pub(crate) mod engine_versions;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod failover;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod interface;
@@ -66,6 +67,9 @@ pub struct State {
     pub(super) regions: BTreeMap<String, Region>,
     /// Where ids and generations come from.
     pub(crate) source: Source,
+    /// When failovers were tested in the last day, in any region; milliseconds since 1970.
+    #[serde(default)]
+    failover_calls: Vec<u64>,
 }
 
 /// Everything in one AWS region.
@@ -165,13 +169,15 @@ pub(crate) struct Context<'a> {
     pub now_ms: u64,
     pub timing: Timing,
     pub source: &'a mut Source,
+    /// The account's tests of failovers in the last day.
+    pub failover_calls: &'a mut Vec<u64>,
     /// Subnets and security groups of another EC2 that was asked instead of this one's own.
     pub peer: Option<&'a network::Surroundings>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { version: STATE_VERSION, regions: BTreeMap::new(), source: Source::default() }
+        Self { version: STATE_VERSION, regions: BTreeMap::new(), source: Source::default(), failover_calls: Vec::new() }
     }
 }
 
@@ -202,7 +208,8 @@ impl State {
         peer: Option<&'a network::Surroundings>,
     ) -> (&'a mut Region, Context<'a>) {
         let region = self.regions.entry(region.to_owned()).or_insert_with(|| Region::new(region));
-        (region, Context { now_ms, timing, source: &mut self.source, peer })
+        let (source, failover_calls) = (&mut self.source, &mut self.failover_calls);
+        (region, Context { now_ms, timing, source, failover_calls, peer })
     }
 
     /// Takes up what an earlier run left under way. Once, before the first tick.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::engine_versions::EngineVersion;
 use super::error::ApiError;
 use super::events::SourceType;
+use super::failover::Failovers;
 use super::interface::Interface;
 use super::network::SubnetFact;
 use super::subnet_group::SubnetGroup;
@@ -53,6 +54,9 @@ pub(crate) struct ReplicationGroup {
     /// Changes that wait for the maintenance window, because the caller did not want them at once.
     #[serde(default)]
     pub pending: Pending,
+    /// Failovers and recoveries of its nodes.
+    #[serde(default)]
+    pub failovers: Failovers,
     /// A failure that the fleet had already reported before the present change, and until when it is disregarded.
     pub old_failure: Option<(String, u64)>,
 }

@@ -219,7 +219,8 @@ fn no_operation() -> ApiError {
     ApiError::new("NoOperationFault", "The operation was not performed because no changes were required.")
 }
 
-fn node_group_not_found(id: &str, group: &ReplicationGroup) -> ApiError {
+/// A node group that the group does not have.
+pub(super) fn node_group_not_found(id: &str, group: &ReplicationGroup) -> ApiError {
     let message = format!("Node group {id} not found in replication group {}.", group.id);
     ApiError::new("NodeGroupNotFoundFault", message).with_status(404)
 }

@@ -1,6 +1,7 @@
 //! What happens by itself: groups settle when the fleet has reached what is wanted, or when the clock says so.
 
 use super::events::SourceType;
+use super::failover::{TestFailover, show_recoveries};
 use super::replication_group::{Endpoint, NodeGroup, ReplicationGroup, Status};
 use super::{Region, Timing};
 use crate::node::wanted::{ClusterKey, ClusterReport, FleetReport, WantedCluster, WantedNode, WantedShard};
@@ -18,6 +19,7 @@ enum Outcome {
     CreateFailed(String),
     Modified { words: String, removed: Vec<String>, added: Vec<(String, String)> },
     ModifyFailed(String),
+    FailoverEnded(TestFailover),
     Deleted,
 }
 
@@ -32,6 +34,7 @@ impl Region {
                 .kept_members()
                 .map(|member| WantedNode { id: member.id.clone(), zone: member.zone.clone() })
                 .collect(),
+            failover: group.failovers.asked_of(&node_group.id),
         };
         WantedCluster {
             generation: group.generation,
@@ -50,6 +53,9 @@ impl Region {
             group.gone_from_ms = (!timing.without_nodes).then_some(now_ms + LOOKING_MS);
         }
         for group in self.groups.values_mut().filter(|_| timing.without_nodes) {
+            // Whoever would have said that a node is back is not there.
+            let by_clock = group.failovers.under_way.as_ref().and_then(|asked| asked.old_primary.clone());
+            group.failovers.recovering.retain(|node| Some(node) == by_clock.as_ref());
             let takes_ms = match group.status {
                 Status::Creating => timing.create_ms,
                 Status::Modifying => timing.modify_ms,
@@ -65,12 +71,17 @@ impl Region {
         let mut changed = false;
         for id in self.groups.keys().cloned().collect::<Vec<_>>() {
             let key = ClusterKey { region: self.name.clone(), replication_group_id: id.clone() };
+            let report = report.clusters.get(&key);
+            // What happened on the way is told before the end of it.
+            changed |= self.tell_happenings(now_ms, &id, report);
+            changed |= self.fail_over_by_clock(now_ms, timing, &id);
             let Some(group) = self.groups.get_mut(&id) else {
                 continue;
             };
-            let outcome = settle(group, &key, now_ms, timing, report.clusters.get(&key));
+            let outcome = settle(group, &key, now_ms, timing, report);
             changed |= !matches!(outcome, Outcome::Nothing);
             self.tell(now_ms, &id, outcome);
+            changed |= self.groups.get_mut(&id).is_some_and(show_recoveries);
         }
         changed
     }
@@ -94,6 +105,7 @@ impl Region {
                 }
                 self.record_group(now_ms, id, format!("{words} of replication group {id} completed"));
             }
+            Outcome::FailoverEnded(failover) => self.tell_failover_ended(now_ms, id, failover),
             Outcome::Deleted => {
                 let gone = self.groups.remove(id);
                 for member in gone.iter().flat_map(ReplicationGroup::members) {
@@ -215,6 +227,7 @@ fn fail(group: &mut ReplicationGroup, now_ms: u64, reason: String) -> Outcome {
         group.status = Status::CreateFailed;
         return Outcome::CreateFailed(reason);
     }
+    group.failovers.under_way = None;
     // The group serves on with what it has; what it should have stays wanted, so the fleet may still get there.
     settle_members(group);
     Outcome::ModifyFailed(reason)
@@ -226,6 +239,9 @@ fn finish(group: &mut ReplicationGroup) -> Outcome {
     group.due_ms = None;
     group.old_failure = None;
     group.is_resharding = false;
+    if let Some(failover) = group.failovers.under_way.take() {
+        return Outcome::FailoverEnded(failover);
+    }
     let words = group.under_way.take();
     if was_creating {
         return Outcome::Created;

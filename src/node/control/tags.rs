@@ -116,8 +116,8 @@ impl Region {
     fn taggable_group(&self, id: &str) -> Result<&super::replication_group::ReplicationGroup, ApiError> {
         let group = self.group(id)?;
         match group.status {
-            Status::Available | Status::Modifying => Ok(group),
-            // A group that is being made or ended has no settled resource to ask.
+            Status::Available => Ok(group),
+            // ElastiCache tells and changes tags of nothing that is busy, however small the change.
             _ => Err(ApiError::new(
                 "InvalidReplicationGroupState",
                 format!("Replication group {id} is not in available state: {}", group.status.as_str()),

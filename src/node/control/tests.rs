@@ -1,5 +1,7 @@
 //! The state machine, driven by hand-made reports of the fleet and by a hand-moved clock.
 
+mod failover;
+
 use std::net::SocketAddr;
 
 use super::create::{CreateReplicationGroup, NodeGroupInput};
@@ -498,6 +500,9 @@ fn tags_are_refused_while_a_group_is_made_or_ended() {
     let tags = [("a".to_owned(), "b".to_owned())];
     assert_eq!(world.on(|region, _| region.add_cache_tags(arn, &tags)).unwrap().len(), 1);
     world.modify(&change(|change| change.snapshot_retention = Some(1))).unwrap();
+    let refusal = world.on(|region, _| region.cache_tags(arn)).unwrap_err();
+    assert_eq!(refusal.code, "InvalidReplicationGroupState");
+    world.pass(300);
     assert_eq!(world.on(|region, _| region.cache_tags(arn)).unwrap().len(), 1);
     let missing = world.on(|region, _| region.remove_cache_tags(arn, &["x".to_owned()])).unwrap_err();
     assert_eq!((missing.code, missing.status), ("TagNotFound", 404));

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::Shared;
 use super::crew::Crew;
+use super::crew::replacement::HandOvers;
 use super::endpoint::Endpoint;
 use super::engine;
 use super::form::{Pace, perform};
@@ -46,6 +47,7 @@ pub struct Supervisor {
     wake: Arc<Notify>,
     endpoint: Option<Endpoint>,
     pace: Pace,
+    hand_overs: HandOvers,
     report: ClusterReport,
     stuck: Stuck,
     /// The generation that is worked for.
@@ -64,6 +66,7 @@ impl Supervisor {
             wake: Arc::default(),
             endpoint: None,
             pace: Pace::default(),
+            hand_overs: HandOvers::default(),
             report: ClusterReport::default(),
             stuck: Stuck::default(),
             generation: 0,
@@ -154,12 +157,18 @@ impl Supervisor {
             let (id, kind) = (&self.key.replication_group_id, wanted.engine);
             self.shared.log.line(format!("cluster {id} asks for {kind:?}; {} stands in for it", engine.name()));
         }
+        // Who has taken over is noted before the one that it took over from is started again.
+        crew.observe(wanted);
         let looked = crew.keep_running(wanted, &engine).await;
         crew.look().await;
+        crew.observe(wanted);
+        crew.remember().await?;
+        crew.end_hanging(wanted).await;
         // A node that fails to start is no reason to leave the others alone: the failure is told at the end.
         self.open_endpoint(crew, wanted).await?;
         self.set_all(crew, wanted).await?;
         let next = topology::next(&wanted.shards, crew.members());
+        let next = crew.fail_over(wanted, next, &mut self.hand_overs).await?;
         // Not while they wait for one another: nodes gossip the slower the longer the timeout is.
         let moving = matches!(&next, Next::Do(actions) if actions.iter().any(is_move));
         if std::mem::replace(&mut crew.moving, moving) != moving {
@@ -279,6 +288,7 @@ impl Supervisor {
             self.report.failure = None;
         }
         self.report.nodes = node_reports(crew, wanted);
+        self.report.happenings = crew.happenings();
         if let Some(endpoint) = &self.endpoint {
             let mut nodes: Vec<_> = self.report.nodes.values().filter(|node| node.ready).collect();
             nodes.sort_by_key(|node| !node.primary);

@@ -3,6 +3,8 @@
 //! Knows places, processes and connections, and remembers them across runs of the server. Must not know how a cluster
 //! is formed; that follows from what the nodes say, in `topology`.
 
+pub mod replacement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use super::memory::{Memory, NodeMemory};
 use super::parameters::with_own_values;
 use super::process::{self, Process, Site};
 use super::recovery::{Recovery, recovery};
-use super::resp::{Answer, Link};
+use super::resp::{Answer, Link, is_silence};
+use super::silence::Silence;
 use super::topology::{Member, Members, Said};
 use crate::node::store::StoreError;
 use crate::node::wanted::WantedCluster;
@@ -53,6 +56,8 @@ pub struct Crew {
     mustered: Instant,
     /// When a takeover from a member was last asked for.
     taken_over: BTreeMap<String, Instant>,
+    /// Whether nodes still ran from an earlier run of the server: one that is missing was lost meanwhile.
+    has_survivors: bool,
 }
 
 #[derive(Debug)]
@@ -65,6 +70,8 @@ struct Running {
     dead_since: Option<Instant>,
     /// Not started again before.
     next_start: Instant,
+    /// How long it has not answered.
+    silence: Silence,
     /// Starts in a row that never answered.
     failed_starts: u32,
     /// Settings that it has been given.
@@ -85,6 +92,7 @@ impl Crew {
                 crew.running.insert(name, Running::new(process, &node, 0));
             }
         }
+        crew.has_survivors = !crew.running.is_empty();
         // Whether a missing node may be started at once depends on what those that live hold of it.
         crew.look().await;
         Ok(crew)
@@ -103,6 +111,7 @@ impl Crew {
             wake,
             mustered: Instant::now(),
             taken_over: BTreeMap::new(),
+            has_survivors: false,
         }
     }
 
@@ -193,7 +202,7 @@ impl Crew {
             return Ok(());
         };
         if running.dead_since.is_none() {
-            running.dead_since = Some(now);
+            running.dead_since = Some(running.silence.dead_since(now, self.shared.node_timeout));
             let last = process::last_lines(&folder, 1);
             self.shared
                 .log
@@ -220,6 +229,9 @@ impl Crew {
         match recovery(name, &self.members, self.shared.node_timeout, since.elapsed()) {
             Recovery::Wait => {}
             Recovery::Restart => {
+                if self.is_loss(name) {
+                    self.memory.chronicle.begins_recovery(name);
+                }
                 let failed_starts = self.running.get(name).map_or(0, |running| running.failed_starts);
                 self.start(name, node, engine, failed_starts)?;
             }
@@ -266,18 +278,24 @@ impl Crew {
 
     /// Asks every node what it says now.
     pub async fn look(&mut self) -> &Members {
+        let asked = Instant::now();
         let mut asking = JoinSet::new();
         for (name, running) in self.running.iter().filter(|(_, running)| !running.process.has_ended()) {
             let (name, link, pid) = (name.clone(), running.link.clone(), running.process.pid());
             asking.spawn(async move {
-                let answer = link.said().await.ok();
+                let answer = link.said().await;
+                let is_silent = answer.as_ref().err().is_some_and(is_silence);
                 // Another's node at this address, while ours has yet to find out, is not ours.
-                (name, answer.filter(|answer| answer.pid.is_none_or(|answered| answered == pid)))
+                (name, is_silent, answer.ok().filter(|answer| answer.pid.is_none_or(|answered| answered == pid)))
             });
         }
         let answers = asking.join_all().await;
         let mut said: BTreeMap<String, Said> = BTreeMap::new();
-        for (name, answer) in answers.into_iter().filter_map(|(name, answer)| Some((name, answer?))) {
+        for (name, is_silent, answer) in answers {
+            if let Some(running) = self.running.get_mut(&name) {
+                if is_silent { running.silence.goes_on(asked) } else { running.silence.broken() }
+            }
+            let Some(answer) = answer else { continue };
             self.note_answer(&name, &answer);
             said.insert(name, answer.said);
         }
@@ -494,6 +512,7 @@ impl Running {
             answered: false,
             dead_since: None,
             next_start: Instant::now(),
+            silence: Silence::default(),
             failed_starts,
             settings: BTreeMap::new(),
         }

@@ -1,4 +1,5 @@
-//! What is remembered of a cluster from one run of the server to the next: addresses and node ids.
+//! What is remembered of a cluster from one run of the server to the next: addresses, node ids and
+//! what happened.
 //!
 //! A value and its file; must not know what is wanted.
 
@@ -9,6 +10,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::address::Place;
+use super::chronicle::Chronicle;
+use super::failover::ShardFailovers;
 use crate::node::store::{self, StoreError};
 
 /// The file in the cluster's folder.
@@ -29,6 +32,12 @@ pub struct Memory {
     pub endpoint: Option<SocketAddr>,
     /// Its nodes by member cluster id.
     pub nodes: BTreeMap<String, NodeMemory>,
+    /// What has happened to them.
+    #[serde(default)]
+    pub chronicle: Chronicle,
+    /// The failovers that were asked for, by shard.
+    #[serde(default)]
+    pub failovers: BTreeMap<String, ShardFailovers>,
 }
 
 /// What is remembered of one node.

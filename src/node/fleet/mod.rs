@@ -6,10 +6,12 @@
 //! again, the fleet goes on from what is there.
 
 mod address;
+mod chronicle;
 mod cluster;
 mod crew;
 mod endpoint;
 pub mod engine;
+mod failover;
 mod form;
 mod memory;
 mod parameters;
@@ -17,6 +19,7 @@ mod process;
 mod recovery;
 mod reshard;
 mod resp;
+mod silence;
 mod slot_set;
 mod stuck;
 mod topology;

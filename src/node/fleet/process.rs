@@ -114,6 +114,12 @@ impl Process {
         tokio::time::timeout(longest, ended).await.is_ok()
     }
 
+    /// Ends it without asking, for one that hangs. True if it is gone after `grace`.
+    pub async fn kill(&self, grace: Duration) -> bool {
+        let _ = self.orders.send(Signal::KILL);
+        self.wait(grace).await
+    }
+
     /// Ends it: asks, and after `grace` insists. True if it is gone.
     pub async fn end(&self, grace: Duration) -> bool {
         for signal in [Signal::TERM, Signal::KILL] {

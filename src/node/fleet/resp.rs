@@ -115,6 +115,11 @@ impl Link {
     }
 }
 
+/// Whether the node said nothing, as against something that is an error, such as that it is loading.
+pub fn is_silence(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+}
+
 /// The value of `name` in a text of `name:value` lines.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))

@@ -22,6 +22,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     writes("IncreaseReplicaCount", replication_group::increase_replicas),
     writes("DecreaseReplicaCount", replication_group::decrease_replicas),
     writes("DeleteReplicationGroup", replication_group::delete),
+    writes("TestFailover", replication_group::test_failover),
     reads("ListAllowedNodeTypeModifications", replication_group::allowed_node_types),
     reads("DescribeCacheClusters", cache_cluster::describe),
     writes("CreateCacheSubnetGroup", subnet_group::create),

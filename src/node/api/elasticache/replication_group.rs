@@ -213,6 +213,14 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
+pub(super) fn test_failover(call: &mut Call<'_>) -> Result<(), ApiError> {
+    let id = call.parameters.required("ReplicationGroupId")?;
+    let node_group_id = call.parameters.required("NodeGroupId")?;
+    let group = call.region.test_failover(&mut call.context, id, node_group_id)?;
+    answer(call, &group);
+    Ok(())
+}
+
 pub(super) fn allowed_node_types(call: &mut Call<'_>) -> Result<(), ApiError> {
     let (group_id, cluster_id) = (call.parameters.text("ReplicationGroupId"), call.parameters.text("CacheClusterId"));
     let (up, down) = call.region.allowed_node_types(group_id, cluster_id)?;

@@ -2,6 +2,7 @@
 //! unless SHARDFORM_REQUIRE_ENGINE is set.
 
 mod changing;
+mod failing_over;
 mod surviving;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,6 +165,7 @@ fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedClu
                 zone: ["us-east-1a", "us-east-1b", "us-east-1c"][m % 3].to_owned(),
             })
             .collect(),
+        failover: None,
     };
     let parameters = BTreeMap::from([
         ("maxmemory-policy".to_owned(), "volatile-lru".to_owned()),

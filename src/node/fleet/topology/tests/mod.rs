@@ -201,7 +201,7 @@ fn wanted(shards: u16, nodes: usize) -> Vec<WantedShard> {
             let letter = char::from(b'a' + n as u8);
             let node = |m| WantedNode { id: format!("{letter}{m}"), zone: "us-east-1a".to_owned() };
             let slots = vec![range(share(n), share(n + 1) - 1)];
-            WantedShard { id: format!("{:04}", n + 1), slots, nodes: (0..nodes).map(node).collect() }
+            WantedShard { id: format!("{:04}", n + 1), slots, nodes: (0..nodes).map(node).collect(), failover: None }
         })
         .collect()
 }
