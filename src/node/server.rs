@@ -515,4 +515,41 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled)).await.unwrap().unwrap();
         assert!(running.wanted.borrow().clusters.is_empty());
     }
+
+    #[tokio::test]
+    async fn a_failover_is_asked_for_and_told_on_the_wire() {
+        let options = ServerOptions { without_nodes: true, time_scale: 0.02, ..ServerOptions::default() };
+        let mut running = start(options).await;
+        let call = |rest: &str| post("", &format!("Version=2015-02-02&Action={rest}"));
+        let ask = |node_group: &str| call(&format!("TestFailover&ReplicationGroupId=a&NodeGroupId={node_group}"));
+        let create = create().replace("ReplicasPerNodeGroup=0", "ReplicasPerNodeGroup=1");
+        assert_eq!(exchange(running.address, &[create]).await[0].0, 200);
+        let is_settled = |state: &Arc<State>| state.next_due().is_none() && !state.regions.is_empty();
+        tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled)).await.unwrap().unwrap();
+        let refused = |answer: &(u16, String)| {
+            let code = answer.1.split("<Code>").nth(1).and_then(|rest| rest.split('<').next());
+            (answer.0, code.unwrap_or_default().to_owned())
+        };
+        let answers = exchange(running.address, &[ask("0009"), ask("x"), call("TestFailover"), ask("0001")]).await;
+        assert_eq!(refused(&answers[0]), (404, "NodeGroupNotFoundFault".to_owned()));
+        assert_eq!(refused(&answers[1]), (400, "InvalidParameterValue".to_owned()));
+        assert_eq!(refused(&answers[2]), (400, "MissingParameter".to_owned()));
+        let (status, answer) = &answers[3];
+        assert!(answer.contains("<TestFailoverResult><ReplicationGroup><ReplicationGroupId>a<"), "{answer}");
+        assert_eq!((*status, answer.matches("<Status>modifying</Status>").count()), (200, 2), "{answer}");
+        tokio::time::timeout(Duration::from_secs(5), running.saver.wait_for(is_settled)).await.unwrap().unwrap();
+        let events = exchange(running.address, &[call("DescribeEvents")]).await.remove(0).1;
+        let told: Vec<&str> = events.split("<Message>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+        let failover = "Failover from primary node a-0001-001 to replica node a-0001-002 completed";
+        assert_eq!(
+            told[told.len() - 5..],
+            [
+                "Test Failover API called for node group 0001",
+                failover,
+                failover,
+                "Recovering cache nodes 0001",
+                "Finished recovery for cache nodes 0001"
+            ]
+        );
+    }
 }

@@ -14,6 +14,7 @@ use super::crew::Crew;
 use super::crew::replacement::HandOvers;
 use super::endpoint::Endpoint;
 use super::engine;
+use super::failover::established;
 use super::form::{Pace, perform};
 use super::parameters;
 use super::stuck::Stuck;
@@ -312,14 +313,17 @@ fn endpoint_place(address: std::net::SocketAddr) -> super::address::Place {
 /// as a replica, is in step.
 fn node_reports(crew: &Crew, wanted: &WantedCluster) -> BTreeMap<String, NodeReport> {
     let mut reports = BTreeMap::new();
-    for node in wanted.shards.iter().flat_map(|shard| &shard.nodes) {
+    let nodes = wanted.shards.iter().flat_map(|shard| shard.nodes.iter().map(move |node| (shard, node)));
+    for (shard, node) in nodes {
         let Some(memory) = crew.memory.nodes.get(&node.id) else {
             continue;
         };
         let member = crew.members().get(&node.id);
         let said = member.and_then(|member| member.said.as_ref()).filter(|_| crew.is_running(&node.id));
         let me = said.and_then(|said| said.view.myself());
-        let primary = me.is_some_and(|me| me.primary);
+        // A new node takes itself for a primary until it is told whom to follow.
+        let is_shards_own = || established(shard, crew.members()).is_none_or(|primary| primary == node.id);
+        let primary = me.is_some_and(|me| me.primary) && is_shards_own();
         let suspected = member.is_some_and(|member| {
             let others = crew.members().values().filter_map(|other| other.said.as_ref());
             others.filter_map(|said| said.view.get(&member.node_id)).any(|seen| seen.failing)
