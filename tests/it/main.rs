@@ -11,6 +11,7 @@
 mod architecture;
 mod cli;
 mod executing;
+mod failing_over;
 mod fake_cloud;
 mod node_serve;
 mod planning;
