@@ -164,6 +164,7 @@ impl Supervisor {
         crew.look().await;
         crew.observe(wanted);
         crew.remember().await?;
+        crew.relieve_silent().await;
         crew.end_hanging(wanted).await;
         // A node that fails to start is no reason to leave the others alone: the failure is told at the end.
         self.open_endpoint(crew, wanted).await?;

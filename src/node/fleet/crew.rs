@@ -235,19 +235,21 @@ impl Crew {
                 let failed_starts = self.running.get(name).map_or(0, |running| running.failed_starts);
                 self.start(name, node, engine, failed_starts)?;
             }
-            Recovery::TakeOver(heir) => {
-                // It shows in the next look; asked for again only after it must have shown.
-                let asked = self.taken_over.get(name);
-                if asked.is_none_or(|at| at.elapsed() > self.shared.node_timeout) {
-                    self.taken_over.insert(name.to_owned(), Instant::now());
-                    self.shared.log.line(format!("{heir} takes over from {name}"));
-                    if let Some(heir) = self.running.get(&heir).filter(|heir| !heir.process.has_ended()) {
-                        let _ = take_over(&heir.link).await;
-                    }
-                }
-            }
+            Recovery::TakeOver(heir) => self.let_take_over(&heir, name).await,
         }
         Ok(())
+    }
+
+    async fn let_take_over(&mut self, heir: &str, name: &str) {
+        // It shows in the next look; asked for again only after it must have shown.
+        if self.taken_over.get(name).is_some_and(|at| at.elapsed() <= self.shared.node_timeout) {
+            return;
+        }
+        self.taken_over.insert(name.to_owned(), Instant::now());
+        self.shared.log.line(format!("{heir} takes over from {name}"));
+        if let Some(heir) = self.running.get(heir).filter(|heir| !heir.process.has_ended()) {
+            let _ = take_over(&heir.link).await;
+        }
     }
 
     /// Some reasons for a failed start go away: another program took the address, or the node's own file is torn.

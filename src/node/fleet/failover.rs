@@ -164,7 +164,8 @@ fn choose(shard: &WantedShard, from: &str, members: &Members, from_answers: bool
     }
 }
 
-/// Replicas of `from`; in step with it as long as it answers (without it none can be).
+/// Replicas of `from`; in step with it as long as it answers (without it none can be). One that has nothing of the
+/// replication stream has no data, and its takeover would lose all there is.
 fn heirs<'a>(
     shard: &'a WantedShard,
     from: &str,
@@ -174,7 +175,7 @@ fn heirs<'a>(
     let from_id = members.get(from).map(|member| member.node_id.as_str());
     speakers(shard, members).filter(move |(_, said)| {
         let follows = myself(said).and_then(|me| me.replica_of.as_deref());
-        follows.is_some() && follows == from_id && (said.in_step || !from_answers)
+        follows.is_some() && follows == from_id && (said.in_step || (!from_answers && has_data(said)))
     })
 }
 
@@ -186,7 +187,8 @@ pub fn established<'a>(shard: &'a WantedShard, members: &Members) -> Option<&'a 
     primaries.next().is_none().then_some(primary)
 }
 
-/// Whether the node is back in its shard: as its primary, or as a replica that is in step, also in its primary's view.
+/// Whether the node is back in its shard, and the shard serves: as its primary, or as a replica that is in step, also in
+/// its primary's view.
 pub fn is_back(shard: &WantedShard, node: &str, members: &Members) -> bool {
     let (Some(own), Some(primary)) = (said(members, node), established(shard, members)) else {
         return false;
@@ -199,7 +201,13 @@ pub fn is_back(shard: &WantedShard, node: &str, members: &Members) -> bool {
     };
     let seen = primary_member.said.as_ref().and_then(|said| said.view.get(&member.node_id));
     let follows = myself(own).and_then(|me| me.replica_of.as_ref()) == Some(&primary_member.node_id);
-    own.in_step && follows && seen.is_some_and(|seen| !seen.failing && seen.linked)
+    let serves = own.cluster_ok && primary_member.said.as_ref().is_some_and(|said| said.cluster_ok);
+    own.in_step && follows && serves && seen.is_some_and(|seen| !seen.failing && seen.linked)
+}
+
+/// Whether a replica has ever been in step with its primary.
+pub fn has_data(said: &Said) -> bool {
+    said.offset > 0
 }
 
 /// Whether somebody who answers has the data of this member: its shard's primary, or a replica that follows it.
@@ -208,7 +216,8 @@ pub fn has_spare(shards: &[WantedShard], node: &str, members: &Members) -> bool 
         return true;
     };
     let id = members.get(node).map(|member| member.node_id.as_str());
-    let follows = |said: &Said| id.is_some() && myself(said).and_then(|me| me.replica_of.as_deref()) == id;
+    let follows =
+        |said: &Said| id.is_some() && myself(said).and_then(|me| me.replica_of.as_deref()) == id && has_data(said);
     let others = || speakers(shard, members).filter(|(name, _)| *name != node);
     established(shard, members).is_some_and(|primary| primary != node) || others().any(|(_, said)| follows(said))
 }
@@ -318,7 +327,8 @@ pub(super) mod tests {
     #[test]
     fn an_old_primary_that_died_is_replaced_all_the_same() {
         let memory = under_way(Stage::HandOver);
-        assert_eq!(next(&memory, &["a", "b a", "c a"]), Step::HandOver("b".to_owned()));
+        assert_eq!(next(&memory, &["a", "b a 5", "c a 1"]), Step::HandOver("b".to_owned()));
+        assert!(matches!(next(&memory, &["a", "b a", "c a"]), Step::Wait(_)), "who has no data is no heir");
         assert_eq!(next(&memory, &["a", "b b", "c b 1"]), Step::Established("b".to_owned()));
         assert_eq!(next(&memory, &["a", "b c 1", "c c"]), Step::Established("c".to_owned()), "whoever took over");
         assert_eq!(next(&under_way(Stage::Replace), &["a", "b b", "c b 1"]), Step::Replace("a".to_owned()));
@@ -364,8 +374,8 @@ pub(super) mod tests {
     #[test]
     fn the_only_holder_of_data_has_no_spare() {
         let spare = |words: &[&str]| has_spare(&[shard()], "a", &members(words));
-        assert!(spare(&["a", "b a", "c"]) && spare(&["a", "b b", "c"]));
-        assert!(!spare(&["a", "b", "c"]));
+        assert!(spare(&["a", "b a 1", "c"]) && spare(&["a", "b b", "c"]));
+        assert!(!spare(&["a", "b", "c"]) && !spare(&["a", "b a", "c"]), "a copy that has not begun is none");
         assert!(has_spare(&[], "a", &members(&["a"])), "a node that is to go");
     }
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const BEYOND_NODE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Questions in a row that go unanswered at the least.
 const LEAST_UNANSWERED: u32 = 3;
+/// The same before others take over from a primary, which costs no node.
+const LEAST_UNANSWERED_OF_PRIMARY: u32 = 2;
 /// How many times longer a node is waited for that alone has its data, or that has never answered.
 const SPARELESS_FACTOR: u32 = 6;
 /// Longest part of the silence, in node timeouts, that counts as time for the cluster's own failover.
@@ -46,6 +48,13 @@ impl Silence {
     pub fn dead_since(&self, now: Instant, node_timeout: Duration) -> Instant {
         let counted = self.lasted(now).min(node_timeout * MOST_COUNTED_NODE_TIMEOUTS);
         now.checked_sub(counted).unwrap_or(now)
+    }
+
+    /// How long a primary has been as good as dead to its shard, for others to take over from it: from one node timeout
+    /// on, as what is shorter may be a pause. `None` before that.
+    pub fn lost_for(&self, now: Instant, node_timeout: Duration) -> Option<Duration> {
+        let lasted = self.lasted(now).checked_sub(node_timeout)?;
+        (self.unanswered >= LEAST_UNANSWERED_OF_PRIMARY).then_some(lasted)
     }
 
     fn lasted(&self, now: Instant) -> Duration {
@@ -88,6 +97,16 @@ mod tests {
         let begun = Instant::now();
         assert!(!silent(9, begun).is_a_hang(begun + Duration::from_secs(59), TIMEOUT, false));
         assert!(silent(9, begun).is_a_hang(begun + Duration::from_secs(61), TIMEOUT, false));
+    }
+
+    #[test]
+    fn a_primary_is_lost_one_node_timeout_after_it_fell_silent() {
+        let begun = Instant::now();
+        let lost_for =
+            |questions, seconds| silent(questions, begun).lost_for(begun + Duration::from_secs(seconds), TIMEOUT);
+        assert_eq!(lost_for(2, 1), None);
+        assert_eq!(lost_for(1, 100), None, "the server was held up itself");
+        assert_eq!(lost_for(2, 5), Some(Duration::from_secs(3)));
     }
 
     #[test]

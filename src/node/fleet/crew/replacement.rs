@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::failover::{self, Failover, ShardFailovers, Stage, Step, Way};
+use super::super::recovery::{Recovery, recovery};
 use super::super::topology::Next;
 use super::{Crew, END_GRACE, MOVING_NODE_TIMEOUT_MS, remove_folder};
 use crate::node::wanted::{Happening, WantedCluster, WantedShard};
@@ -144,6 +145,24 @@ impl Crew {
             let pid = running.process.pid();
             self.shared.log.line(format!("node {name} (process {pid}) hangs: it is ended"));
             running.process.kill(END_GRACE).await;
+        }
+    }
+
+    /// Lets replicas take over from primaries that are silent. Their own cluster does it where a majority is left to
+    /// vote; where none is, with one shard or two, it is done here, one node timeout later than for one that is dead:
+    /// until then it may be a pause.
+    pub async fn relieve_silent(&mut self) {
+        let (now, node_timeout) = (Instant::now(), self.present_node_timeout());
+        let heir = |name: &str, running: &super::Running| {
+            let lost_for = running.silence.lost_for(now, node_timeout)?;
+            let Recovery::TakeOver(heir) = recovery(name, &self.members, node_timeout, lost_for) else { return None };
+            // What is silent has its data still, which what is dead has not: an heir without any is none.
+            let has_data = self.members.get(&heir)?.said.as_ref().is_some_and(failover::has_data);
+            (has_data && !running.process.has_ended()).then(|| (heir, name.to_owned()))
+        };
+        let takeovers: Vec<_> = self.running.iter().filter_map(|(name, running)| heir(name, running)).collect();
+        for (heir, name) in takeovers {
+            self.let_take_over(&heir, &name).await;
         }
     }
 

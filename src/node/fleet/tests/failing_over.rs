@@ -144,9 +144,14 @@ async fn a_replica_that_hangs_is_replaced_and_a_primary_of_the_only_shard_too() 
     let report = cloud.until("the replica", |report| report.is_some_and(|report| told(report).len() == 2)).await;
     assert_eq!(told(&report), [format!("{B} begins"), format!("{B} ends")]);
     assert_eq!(keys(&report, B).await, 100);
-    signal(cloud.pid(A), rustix::process::Signal::STOP);
+    let pid = cloud.pid(A);
+    signal(pid, rustix::process::Signal::STOP);
+    // Nobody is left to vote, and yet the shard is not held up until the node is taken for hanging.
+    cloud.until("the takeover", |report| report.is_some_and(|report| report.nodes[B].primary)).await;
+    assert!(is_ours(pid, &cloud.node_folder(A)));
     let report = cloud.until("the primary", |report| report.is_some_and(|report| told(report).len() == 5)).await;
     assert_eq!(told(&report)[2..], incident(A, B));
+    assert!(all_ready(&report));
     Client::of(&report).check(100).await;
     cloud.stop().await;
 }
