@@ -195,6 +195,25 @@ pub struct DrillEvent {
     pub message: String,
 }
 
+impl Node {
+    /// How people tell it from others: its member id, or where it answers.
+    pub fn name(&self) -> &str {
+        if self.member.is_empty() { &self.endpoint } else { &self.member }
+    }
+}
+
+impl SeenRole {
+    /// The role in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            SeenRole::Primary => "primary",
+            SeenRole::Replica => "a linked replica",
+            SeenRole::Syncing => "not in sync yet",
+            SeenRole::Down => "down",
+        }
+    }
+}
+
 impl Outage {
     /// How long it was.
     pub fn length_ms(&self) -> u64 {
