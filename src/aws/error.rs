@@ -205,6 +205,14 @@ fn hint_of(operation: &str, code: &str) -> Option<String> {
         "InsufficientInstanceCapacity" | "Unsupported" if operation == "ec2:RunInstances" => {
             "choose another `client.instance_type`, or a `client.subnet` in another zone"
         }
+        "APICallRateForCustomerExceeded" | "APICallRateForCustomerExceededFault"
+            if operation == "elasticache:TestFailover" =>
+        {
+            "ElastiCache fails at most 15 shards of an account over in 24 hours, and each call counts: wait"
+        }
+        "TestFailoverNotAvailableFault" | "TestFailoverNotAvailable" => {
+            "it needs a shard with a replica, and nothing that is under way; ElastiCache says no more"
+        }
         "NodeQuotaForClusterExceeded"
         | "NodeQuotaForCustomerExceeded"
         | "ClusterQuotaForCustomerExceeded"

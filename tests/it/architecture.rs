@@ -19,7 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("event", &["resource", "steps"]),
     ("cloud", &["resource", "observed", "call"]),
     ("execute", &["resource", "call", "steps", "event", "cloud"]),
-    ("cluster", &["observed", "call", "cloud", "secret"]),
+    ("cluster", &["resource", "observed", "call", "cloud", "secret"]),
     ("keys", &[]),
     ("secret", &[]),
     ("aws", &["resource", "spec", "observed", "call", "diff", "cloud", "keys", "secret"]),

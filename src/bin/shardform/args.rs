@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use shardform::cluster::drill::admission::Wanted;
 
 use crate::environment::Environment;
 
@@ -118,6 +119,18 @@ pub enum Command {
         "shardform status day19.yaml --json | jq -r .endpoint"
     ))]
     Status(PlanFileArgs),
+    /// Fail a shard over under watch, and report what writers and readers saw
+    ///
+    /// Writes to the shard, and reads from its primary, fail for some seconds. Exit code 1 if the shard doesn't come
+    /// back to full strength, or if it was out for longer than --max-unavailable; acknowledged writes that are lost
+    /// are told of, and no error.
+    #[command(after_help = help!(
+        "shardform failover day19.yaml --shard 0001",
+        "shardform failover day19.yaml --shard all --yes   one after another",
+        "shardform failover day19.yaml --shard random --yes --max-unavailable 30s    a gate of a CI job",
+        "shardform failover day19.yaml --shard 1 --json | jq '.drills[].writes.outages'"
+    ))]
+    Failover(Failover),
     /// Look after the local cloud
     #[command(after_help = help!(
         "shardform local start",
@@ -189,6 +202,26 @@ pub struct Change {
     /// Stop waiting after this long, such as 90s, 20m or 1h; what is begun goes on by itself
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub timeout: Option<Duration>,
+}
+
+/// Arguments of `failover`.
+#[derive(Debug, clap::Args)]
+pub struct Failover {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Which shard: its number, such as 0001, or all, or random
+    #[arg(long, value_name = "SHARD", value_parser = parse_shard)]
+    pub shard: Wanted,
+    /// Fail if writes or reads were out for longer than this at a time, such as 5s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub max_unavailable: Option<Duration>,
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop watching a shard after this long from its failover's begin, such as 90s or 20m
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_time)]
+    pub timeout: Duration,
 }
 
 /// Arguments of `local`.
@@ -274,6 +307,17 @@ fn parse_region(text: &str) -> Result<String, String> {
     if is_region { Ok(text.to_owned()) } else { Err("a region is written like us-east-1".to_owned()) }
 }
 
+fn parse_shard(text: &str) -> Result<Wanted, String> {
+    match text {
+        "all" => Ok(Wanted::All),
+        "random" => Ok(Wanted::Random),
+        _ if (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Wanted::One(format!("{text:0>4}")))
+        }
+        _ => Err("a shard is a number of up to four digits, such as 0001, or all, or random".to_owned()),
+    }
+}
+
 fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number with s, m or h, such as 20s".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -306,6 +350,17 @@ mod tests {
         assert_eq!(parse_time("1h"), Ok(Duration::from_secs(3600)));
         for wrong in ["", "20", "s", "-1s", "1.5m", "20 s", "99999999999999999999s", "9999999h"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shards_are_numbers_or_words() {
+        assert_eq!(parse_shard("all"), Ok(Wanted::All));
+        assert_eq!(parse_shard("random"), Ok(Wanted::Random));
+        assert_eq!(parse_shard("0012"), Ok(Wanted::One("0012".to_owned())));
+        assert_eq!(parse_shard("2"), Ok(Wanted::One("0002".to_owned())));
+        for wrong in ["", "00001", "-1", "1a", "ALL", "é"] {
+            assert!(parse_shard(wrong).is_err(), "{wrong}");
         }
     }
 

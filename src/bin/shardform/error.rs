@@ -3,15 +3,18 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use shardform::cloud::{CloudError, ErrorKind};
+use shardform::cluster::drill::admission::Refusal;
 use shardform::resource::Address;
 use shardform::spec::Problem;
 
 use crate::local::LocalError;
 use crate::terminal::{Paint, Terminal};
+use crate::view::duration;
 
 /// An error, or something that is not done.
 pub const EXIT_ERROR: u8 = 1;
@@ -157,6 +160,37 @@ pub enum Error {
     /// The cluster is there, and isn't whole.
     #[error("all is carried out, but the cluster is not well: {0}")]
     Unhealthy(String),
+    /// There is no cluster to talk to.
+    #[error("the stack {stack} has no cluster")]
+    NoCluster {
+        /// Its name.
+        stack: String,
+        /// What makes one.
+        apply: String,
+    },
+    /// A failover drill isn't begun.
+    #[error("{0}")]
+    Drill(#[from] Refusal),
+    /// A shard that was failed over is not as it should be.
+    #[error("shard {shard} {what}")]
+    NotRestored {
+        /// Which.
+        shard: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A shard was out for longer than it may be.
+    #[error("shard {shard}: {what} failed for {} at a time, and {} is the most that is allowed", duration(*.out), duration(*.most))]
+    OutForTooLong {
+        /// Which.
+        shard: String,
+        /// `writes` or `reads`.
+        what: &'static str,
+        /// For how long.
+        out: Duration,
+        /// What the user allows.
+        most: Duration,
+    },
     /// The local cloud.
     #[error("{0}")]
     Local(#[from] LocalError),
@@ -222,6 +256,10 @@ impl Error {
             Error::Stopped { .. } | Error::Interrupted => "interrupted",
             Error::StillDiffers(_) | Error::StillThere(_) => "still_differs",
             Error::Unhealthy(_) => "unhealthy",
+            Error::NoCluster { .. } => "no_cluster",
+            Error::Drill(_) => "refused",
+            Error::NotRestored { .. } => "not_restored",
+            Error::OutForTooLong { .. } => "unavailable",
             Error::Local(_) => "local",
             Error::NoTemplate(_) | Error::BadName(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
@@ -248,6 +286,9 @@ impl Error {
                 "`shardform plan` shows them; the cloud may have undone a change, or still be at it"
             }
             Error::Unhealthy(_) => "it may need a moment more; `shardform status` shows its nodes",
+            Error::NoCluster { apply, .. } => return Some(format!("`{apply}` makes one")),
+            Error::Drill(refusal) => refusal.hint(),
+            Error::NotRestored { .. } => "`shardform status` shows its nodes, and the cloud may still be at it",
             Error::StillThere(_) => "`shardform status` shows it; run it again to go on",
             Error::TimedOut { again } | Error::Stopped { again } => return Some(format!("to go on: {again}")),
             _ => return None,

@@ -2,6 +2,7 @@
 
 use crate::cloud::{CloudError, CloudEvent, ErrorKind};
 use crate::observed::{LiveNodeGroup, LiveReplicationGroup};
+use crate::resource::Ownership;
 
 /// ElastiCache's rule: so many node groups of one account in any 24 hours.
 pub const MOST_A_DAY: usize = 15;
@@ -24,6 +25,12 @@ pub enum Wanted {
 /// Why a drill isn't begun.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The group carries the stack's name, and not its tag.
+    #[error("`{group}` is not this stack's: it has the name, and not the tag")]
+    Foreign {
+        /// The replication group.
+        group: String,
+    },
     /// There is no such shard.
     #[error("`{group}` has no shard {asked}: it has {}", known.join(", "))]
     NoSuchShard {
@@ -83,6 +90,7 @@ impl Refusal {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
+            Refusal::Foreign { .. } => "give the stack another name",
             Refusal::NoSuchShard { .. } => "name one of them, or `all` or `random`",
             Refusal::NoReplica { .. } => "set `cluster.replicas_per_shard` to 1 or more, and apply",
             Refusal::NotSettled { .. } => "wait until it is available: `shardform status` shows it",
@@ -100,6 +108,9 @@ impl Refusal {
 /// # Errors
 /// No such shard, one without a replica, or a group that moves.
 pub fn shards(id: &str, group: &LiveReplicationGroup, wanted: &Wanted, seed: u64) -> Result<Vec<String>, Refusal> {
+    if group.ownership == Ownership::Foreign {
+        return Err(Refusal::Foreign { group: id.to_owned() });
+    }
     let known = || group.node_groups.iter().map(|shard| shard.id.clone()).collect::<Vec<_>>();
     let chosen: Vec<&LiveNodeGroup> = match wanted {
         Wanted::All => group.node_groups.iter().collect(),
@@ -203,6 +214,13 @@ mod tests {
         group.node_groups[0].zones.remove(&alone.next().unwrap());
         group.member_ids.pop();
         assert_eq!(shards("day19", &group, &Wanted::Random, 0).unwrap(), ["0002"]);
+    }
+
+    #[test]
+    fn what_is_not_the_stacks_is_left_alone() {
+        let foreign = LiveReplicationGroup { ownership: Ownership::Foreign, ..group(2, 1) };
+        let refusal = shards("day19", &foreign, &Wanted::All, 0).unwrap_err();
+        assert_eq!(refusal.to_string(), "`day19` is not this stack's: it has the name, and not the tag");
     }
 
     #[test]

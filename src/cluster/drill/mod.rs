@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::admission::{DAY_MS, Refusal, calls_since, is_worth_another_try};
 use self::client::{Directory, ShardClient};
-use self::report::{Bystander, DrillEvent, DrillReport, Node, Outcome, RoleChange, ShardDrill};
+use self::report::{Bystander, DrillEvent, DrillReport, NOT_READ_BACK, Node, Outcome, RoleChange, ShardDrill};
 use self::roles::{Look, Roles};
 use self::sight::Sight;
 pub use self::survey::{ShardNodes, Survey, survey};
@@ -290,10 +290,7 @@ impl<C: Cloud + Operations> Drill<C> {
         if reads_back {
             match work::read_back(&mut writes.client, &crew.keys, ending).await {
                 Some(numbers) => drill.lost = writes.ledger.lost(&crew.keys, &numbers),
-                None => drill.notes.push(
-                    "what was written can't be read back, so whether acknowledged writes are lost is not known"
-                        .to_owned(),
-                ),
+                None => drill.notes.push(NOT_READ_BACK.to_owned()),
             }
         }
         let left = work::clean_up(&mut writes.client, &crew.keys, ending).await;

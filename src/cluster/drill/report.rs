@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+/// The note of a drill whose writes could not be read back: then nothing is known of lost ones.
+pub const NOT_READ_BACK: &str =
+    "what was written can't be read back, so whether acknowledged writes are lost is not known";
+
 /// A whole drill: one shard after another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DrillReport {
@@ -234,6 +238,11 @@ impl Traffic {
 }
 
 impl ShardDrill {
+    /// Whether what was written could be read back, so that `lost` is all that is lost.
+    pub fn is_read_back(&self) -> bool {
+        !self.notes.iter().any(|note| note == NOT_READ_BACK)
+    }
+
     /// From the call until the shard was at full strength again.
     pub fn restoration_ms(&self) -> Option<u64> {
         Some(self.restored_ms?.saturating_sub(self.called_ms))

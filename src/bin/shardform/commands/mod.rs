@@ -2,6 +2,7 @@
 
 mod apply;
 mod destroy;
+mod failover;
 mod init;
 mod local;
 mod node;
@@ -28,6 +29,7 @@ pub fn run(args: Args, environment: &Environment, terminal: &Terminal) -> Result
         Command::Apply(args) => apply::run(args, &context),
         Command::Destroy(args) => destroy::run(args, &context),
         Command::Status(args) => status::run(args, &context),
+        Command::Failover(args) => failover::run(args, &context),
         Command::Local(args) => local::run(args, &context),
         Command::Node { args } => Ok(node::run(args, environment)),
     }
