@@ -359,12 +359,14 @@ pub enum Call {
     AddShards(String, Vec<ShardZones>),
     /// elasticache:ModifyReplicationGroupShardConfiguration, in: the count from now on, and who goes
     RemoveShards(String, u32, Vec<String>),
-    /// elasticache:DeleteReplicationGroup, without a final snapshot
+    /// elasticache:DeleteReplicationGroup
     DeleteReplicationGroup {
         /// Its id.
         id: String,
         /// Whether its tags could not be read before: they are read first, and it is left where it isn't the stack's.
         verify_owner: bool,
+        /// The snapshot that its data is kept in; `None`: its data goes with it.
+        final_snapshot: Option<String>,
     },
     /// No call: only wait
     Await,
@@ -464,5 +466,12 @@ pub enum Wait {
     ReplicationGroupGone {
         /// Its id.
         id: String,
+    },
+    /// The replication group is gone, after its final snapshot: were that to fail, it would stay.
+    ReplicationGroupKept {
+        /// Its id.
+        id: String,
+        /// The snapshot's name.
+        snapshot: String,
     },
 }

@@ -3,6 +3,8 @@
 //! Pure. Imports `spec`, `resource`, and the values that the answer is made of. What can't be (no subnet, one zone
 //! with Multi-AZ, a version that nobody offers) is said here, before the first call.
 
+mod restore;
+
 use std::collections::BTreeSet;
 
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, ParameterGroup, ReplicationGroup, Rule, SecurityGroup};
@@ -101,7 +103,7 @@ pub fn query(spec: &Spec) -> Query {
         engine_version: engine_version(&spec.cluster, engine).to_owned(),
         parameter_group,
     };
-    Query { names, surroundings: Some(surroundings) }
+    Query { names, surroundings: Some(surroundings), snapshot: restore::name(&spec.cluster) }
 }
 
 /// What should be live, or every reason why it can't be.
@@ -116,6 +118,7 @@ pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desi
     let tags = stack_tags(spec);
     let vpc_id = vpc_of(&around.subnets, spec, &mut problems);
     check_versions(spec, around, &mut problems);
+    restore::check(spec, observed, &mut problems);
 
     let client = spec.client.as_ref();
     let key_pair = client.and_then(|client| key_pair(client, &names, &tags, inputs, around, &mut problems));
@@ -479,7 +482,7 @@ fn replication_group(
         data_tiering: cluster.data_tiering,
         network_type: cluster.network_type.map(|network| network.as_str()),
         ip_discovery: cluster.ip_discovery.map(|discovery| discovery.as_str()),
-        snapshot_name: cluster.restore_from.clone(),
+        snapshot_name: restore::name(cluster),
         snapshot_arns: cluster.snapshot_arns.clone(),
         serverless_snapshot: cluster.serverless_snapshot.clone(),
         global_replication_group_id: cluster.global_replication_group_id.clone(),

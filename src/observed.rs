@@ -16,6 +16,8 @@ pub struct Query {
     pub names: Names,
     /// What is wanted of the surroundings; `None` where only the stack itself is of interest (status, destroy).
     pub surroundings: Option<SurroundingsQuery>,
+    /// A snapshot that is to be known, in lower case: the one to start from, or the one to make.
+    pub snapshot: Option<String>,
 }
 
 /// What is wanted of the surroundings.
@@ -65,6 +67,41 @@ pub struct Surroundings {
     pub key_exists: Option<bool>,
     /// Engine versions on offer; `None` where the cloud can't say.
     pub engine_versions: Option<Vec<EngineVersion>>,
+    /// The snapshot asked for; `None`: none was asked for, or the cloud can't say.
+    pub snapshots: Option<Snapshots>,
+}
+
+/// What is known of the snapshot asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// It; `None`: there is none of this name.
+    pub named: Option<Snapshot>,
+    /// Where there is none: the stack's snapshots that are `available`, by name.
+    pub available: Vec<String>,
+}
+
+/// A snapshot of a replication group. `None`: the cloud does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name, in lower case.
+    pub name: String,
+    /// `creating`, `available`, `restoring`, `copying` or `deleting`.
+    pub status: String,
+    /// The replication group that it is of.
+    pub group: Option<String>,
+    /// `redis` or `valkey`.
+    pub engine: Option<String>,
+    /// Full engine version.
+    pub engine_version: Option<String>,
+    /// Whether it is of nodes with data tiering.
+    pub data_tiering: Option<bool>,
+}
+
+impl Snapshot {
+    /// Whether it is of this replication group (ids are no matter of upper and lower case).
+    pub fn is_of(&self, group: &str) -> bool {
+        self.group.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(group))
+    }
 }
 
 /// A subnet.

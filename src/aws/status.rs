@@ -33,14 +33,39 @@ pub(super) async fn status(cloud: &AwsCloud, wait: &Wait, ids: &Ids) -> Result<P
             Ok(group
                 .map_or(Progress::Reached, |group| Progress::Pending(group.status().unwrap_or_default().to_owned())))
         }
+        Wait::ReplicationGroupKept { id, snapshot } => kept(cloud, wait, ids, id, snapshot).await,
         Wait::InstanceRunning => running(cloud, ids, not_listed).await,
         Wait::InstancesTerminated { ids } => terminated(cloud, ids).await,
     }
 }
 
+/// How far a group's end is that goes only after its final snapshot. Where that fails the group is `available` again,
+/// as it also may seem to be for a while after the call.
+async fn kept(cloud: &AwsCloud, wait: &Wait, ids: &Ids, id: &str, snapshot: &str) -> Result<Progress, CloudError> {
+    let Some(group) = describe_group(cloud, id).await? else {
+        return Ok(Progress::Reached);
+    };
+    let status = group.status().unwrap_or_default();
+    if status != "available" {
+        cloud.looks.moves(wait, ids);
+        return Ok(Progress::Pending(status.to_owned()));
+    }
+    if !cloud.looks.has_moved(wait, ids) && cloud.looks.since(wait, ids).elapsed() < LISTED_AFTER {
+        return Ok(Progress::Pending(status.to_owned()));
+    }
+    let told = events(cloud, id, &[]).await;
+    let why: Vec<String> = told.into_iter().filter(|event| event.contains(snapshot)).collect();
+    let why = if why.is_empty() { "its events give no cause".to_owned() } else { why.join("; ") };
+    Ok(Progress::Failed(format!("`{id}` is available again, and not deleted: {why}")))
+}
+
 /// Since when each wait is looked at.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<Vec<(Wait, Ids, Instant)>>);
+pub(super) struct Looks {
+    began: Mutex<Vec<(Wait, Ids, Instant)>>,
+    /// Waits whose subject was seen on its way.
+    moving: Mutex<Vec<(Wait, Ids)>>,
+}
 
 impl Looks {
     /// How far a wait has come whose subject isn't listed.
@@ -52,8 +77,21 @@ impl Looks {
         }
     }
 
+    /// Notes that a wait's subject is on its way.
+    fn moves(&self, wait: &Wait, ids: &Ids) {
+        let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if !moving.iter().any(|(other, with)| other == wait && with == ids) {
+            moving.push((wait.clone(), ids.clone()));
+        }
+    }
+
+    fn has_moved(&self, wait: &Wait, ids: &Ids) -> bool {
+        let moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        moving.iter().any(|(other, with)| other == wait && with == ids)
+    }
+
     fn since(&self, wait: &Wait, ids: &Ids) -> Instant {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looks = self.began.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((.., since)) = looks.iter().find(|(other, with, _)| other == wait && with == ids) {
             return *since;
         }

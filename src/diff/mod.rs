@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::call::{Call, Wait};
 use crate::desired::Desired;
-use crate::observed::Live;
+use crate::observed::{Live, Snapshots};
 use crate::resource::{Address, Names, Ownership, Tags};
 
 /// What happens to a resource.
@@ -154,10 +154,32 @@ pub fn diff(desired: &Desired, live: &Live) -> ChangeSet {
 /// What has to go for nothing of the stack to be left: whatever half of it exists. What isn't ours is left, with a
 /// note.
 pub fn teardown(names: &Names, live: &Live) -> ChangeSet {
+    torn_down(names, live, None)
+}
+
+/// The same with the data kept: the replication group goes only after a snapshot of it is made. Where that can't be,
+/// it is a refusal, and nothing is to be deleted.
+pub fn teardown_keeping(names: &Names, live: &Live, keep: &Keep) -> ChangeSet {
+    torn_down(names, live, Some(keep))
+}
+
+/// Where a stack's data is kept when the stack goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep<'a> {
+    /// Name of the snapshot, in lower case.
+    pub name: &'a str,
+    /// What is known of it; `None` where the cloud can't say.
+    pub snapshots: Option<&'a Snapshots>,
+}
+
+fn torn_down(names: &Names, live: &Live, keep: Option<&Keep>) -> ChangeSet {
     let mut set = ChangeSet::default();
     ec2::teardown(live, names, &mut set);
     elasticache::teardown(live, names, &mut set);
-    replication_group::teardown(live, names, &mut set);
+    match keep {
+        None => replication_group::teardown(live, names, &mut set),
+        Some(keep) => replication_group::teardown_keeping(live, names, keep, &mut set),
+    }
     set.changes.sort_by_key(|change| change.address);
     set
 }

@@ -11,8 +11,8 @@ use shardform::call::{Call, GroupRef, ModifyReplicationGroup, ReplicationGroup, 
 use shardform::cloud::{Accepted, Cloud, CloudError, ErrorKind, Ids, Progress};
 use shardform::observed::{
     Endpoint, EngineVersion, Live, LiveInstance, LiveKeyPair, LiveMember, LiveNodeGroup, LiveParameterGroup,
-    LiveReplicationGroup, LiveRule, LiveSecurityGroup, LiveSource, LiveSubnetGroup, Observed, Query, Subnet,
-    Surroundings,
+    LiveReplicationGroup, LiveRule, LiveSecurityGroup, LiveSource, LiveSubnetGroup, Observed, Query, Snapshot,
+    Snapshots, Subnet, Surroundings,
 };
 use shardform::resource::{Address, Names, Ownership};
 use tokio::time::Instant;
@@ -59,6 +59,7 @@ pub fn surroundings() -> Surroundings {
                 .map(|(version, family)| EngineVersion { version: version.to_owned(), family: family.to_owned() })
                 .to_vec(),
         ),
+        snapshots: None,
     }
 }
 
@@ -168,7 +169,7 @@ impl Cloud for FakeCloud {
                 Some(group) => Progress::Pending(group.status.clone()),
                 None => Progress::Failed("it is gone".to_owned()),
             },
-            Wait::ReplicationGroupGone { .. } => match &live.replication_group {
+            Wait::ReplicationGroupGone { .. } | Wait::ReplicationGroupKept { .. } => match &live.replication_group {
                 None => Progress::Reached,
                 Some(group) => Progress::Pending(group.status.clone()),
             },
@@ -369,9 +370,18 @@ impl State {
                 assert_eq!(group.node_groups.len(), *count as usize);
                 remember_members(group);
             }
-            Call::DeleteReplicationGroup { .. } => {
+            Call::DeleteReplicationGroup { final_snapshot, .. } => {
                 let group = self.group();
                 group.status = "deleting".to_owned();
+                let (engine, engine_version) = (group.engine.clone(), Some("7.1.0".to_owned()));
+                if let Some(name) = final_snapshot {
+                    let (status, of) = ("available".to_owned(), Some(self.names.replication_group()));
+                    let data_tiering = Some(false);
+                    let snapshot =
+                        Snapshot { name: name.clone(), status, group: of, engine, engine_version, data_tiering };
+                    let found = Snapshots { named: Some(snapshot), available: Vec::new() };
+                    self.observed.surroundings.snapshots = Some(found);
+                }
             }
             Call::Await => {}
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod ec2;
 pub(super) mod elasticache;
+pub(super) mod snapshots;
 mod surroundings;
 
 use std::collections::BTreeSet;
@@ -33,8 +34,13 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
             Box::pin(elasticache::user_parameters(cloud, parameters_of)),
         )
     };
-    let (ec2, elasticache, mut surroundings) =
-        tokio::try_join!(ec2, elasticache, Box::pin(surroundings::surroundings(cloud, around)))?;
+    let (ec2, elasticache, mut surroundings, snapshots) = tokio::try_join!(
+        ec2,
+        elasticache,
+        Box::pin(surroundings::surroundings(cloud, around)),
+        Box::pin(snapshots::snapshots(cloud, query)),
+    )?;
+    surroundings.snapshots = snapshots;
     let (groups, mut instances, keys) = ec2;
     let (replication_group, subnet_group, mut parameter_groups, parameters) = elasticache;
     if let Some(around) = around {

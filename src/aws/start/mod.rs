@@ -75,8 +75,11 @@ async fn without_id(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<(), Clou
         Call::RemoveShards(id, count, gone) => {
             Box::pin(replication_group::remove_shards(cloud, id, *count, gone)).await
         }
-        Call::DeleteReplicationGroup { id, verify_owner } => {
+        Call::DeleteReplicationGroup { id, verify_owner, final_snapshot: None } => {
             Box::pin(replication_group::delete_replication_group(cloud, id, *verify_owner)).await
+        }
+        Call::DeleteReplicationGroup { id, verify_owner, final_snapshot: Some(snapshot) } => {
+            Box::pin(replication_group::delete_keeping(cloud, id, *verify_owner, snapshot)).await
         }
         Call::Await | Call::ImportKeyPair(_) | Call::CreateSecurityGroup(..) | Call::RunInstance(_) => Ok(()),
     }

@@ -9,6 +9,7 @@ use super::{gone_is_fine, not_ours, resolve};
 use crate::aws::error::{failed, own};
 use crate::aws::observe::ec2::security_groups;
 use crate::aws::observe::elasticache::{describe_group, is_not_found, lives_in, subnet_group, tags};
+use crate::aws::observe::snapshots;
 use crate::aws::{AwsCloud, ec2_tags};
 use crate::call::{
     GroupRef, LogDeliveryChange, ModifyReplicationGroup, ReplicaCount, ReplicationGroup, Shard, ShardZones,
@@ -343,6 +344,57 @@ pub(super) async fn delete_replication_group(cloud: &AwsCloud, id: &str, verify_
     }
     let request = cloud.elasticache.delete_replication_group().replication_group_id(id);
     gone_is_fine(request.send().await.map(drop).map_err(failed(OPERATION)))
+}
+
+/// Deletes a group after a final snapshot. Where an answer was lost, or an earlier run has begun it, the group is on its
+/// way with that very snapshot, and nothing is sent.
+pub(super) async fn delete_keeping(
+    cloud: &AwsCloud,
+    id: &str,
+    verify_owner: bool,
+    snapshot: &str,
+) -> Result<(), CloudError> {
+    const OPERATION: &str = "elasticache:DeleteReplicationGroup";
+    let Some(found) = describe_group(cloud, id).await? else {
+        return Ok(());
+    };
+    if is_ending(cloud, id, &found, snapshot).await? {
+        return Ok(());
+    }
+    if verify_owner {
+        verify(cloud, OPERATION, id, &found).await?;
+    }
+    let request = cloud.elasticache.delete_replication_group().replication_group_id(id);
+    let answer = request.final_snapshot_identifier(snapshot).send().await.map(drop).map_err(failed(OPERATION));
+    match answer {
+        // It may be the one that an answer that was lost had begun.
+        Err(error) if error.code.trim_end_matches("Fault") == "SnapshotAlreadyExists" => {
+            let found = describe_group(cloud, id).await?;
+            let is_ours = match &found {
+                Some(found) => is_ending(cloud, id, found, snapshot).await?,
+                None => false,
+            };
+            if is_ours { Ok(()) } else { Err(error) }
+        }
+        answer => gone_is_fine(answer),
+    }
+}
+
+/// Whether a group is being deleted already, or the snapshot of it is being taken after which it is.
+async fn is_ending(
+    cloud: &AwsCloud,
+    id: &str,
+    found: &api::ReplicationGroup,
+    snapshot: &str,
+) -> Result<bool, CloudError> {
+    match found.status() {
+        Some("deleting") => Ok(true),
+        Some("snapshotting") => {
+            let named = snapshots::named(cloud, snapshot).await?;
+            Ok(named.is_some_and(|named| named.is_of(id) && named.status == "creating"))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// `Ok`: the group is the stack's, by its tags or, where its state lets nobody read them, by where it lives.

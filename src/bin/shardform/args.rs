@@ -110,9 +110,10 @@ pub enum Command {
     /// Delete all that the plan file's stack owns: show it, ask, and carry it out
     #[command(after_help = help!(
         "shardform destroy day19.yaml",
-        "shardform destroy day19.yaml --yes --timeout 20s  begin it, and don't wait for its end"
+        "shardform destroy day19.yaml --yes --timeout 20s  begin it, and don't wait for its end",
+        "shardform destroy day19.yaml --snapshot keep      keep the data: `cluster.restore_from: keep` brings it back"
     ))]
-    Destroy(Change),
+    Destroy(Destroy),
     /// Show what is live, at once
     #[command(after_help = help!(
         "shardform status day19.yaml",
@@ -222,6 +223,17 @@ pub struct Failover {
     /// Stop watching a shard after this long from its failover's begin, such as 90s or 20m
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_time)]
     pub timeout: Duration,
+}
+
+/// Arguments of `destroy`.
+#[derive(Debug, clap::Args)]
+pub struct Destroy {
+    /// What it shares with `apply`.
+    #[command(flatten)]
+    pub change: Change,
+    /// Keep the cluster's data in a snapshot of this name; nothing is deleted unless that can be made
+    #[arg(long, value_name = "NAME", value_parser = parse_snapshot)]
+    pub snapshot: Option<String>,
 }
 
 /// Arguments of `local`.
@@ -334,6 +346,21 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// Longest name of a snapshot that ElastiCache takes.
+const LONGEST_SNAPSHOT: usize = 255;
+
+/// Reads a snapshot's name by ElastiCache's rules, into the lower case in which it stores it.
+fn parse_snapshot(text: &str) -> Result<String, String> {
+    let starts_well = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let made_well = text.chars().all(|one| one.is_ascii_alphanumeric() || one == '-');
+    if !starts_well || !made_well || text.contains("--") || text.ends_with('-') || text.len() > LONGEST_SNAPSHOT {
+        let rule = "a snapshot's name begins with a letter and has letters, digits and single hyphens, \
+                    not one at its end, 255 in all at most";
+        return Err(rule.to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,6 +388,15 @@ mod tests {
         assert_eq!(parse_shard("2"), Ok(Wanted::One("0002".to_owned())));
         for wrong in ["", "00001", "-1", "1a", "ALL", "é"] {
             assert!(parse_shard(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_of_snapshots_are_those_that_elasticache_takes() {
+        assert_eq!(parse_snapshot("Keep-1"), Ok("keep-1".to_owned()));
+        assert!(parse_snapshot(&"a".repeat(255)).is_ok());
+        for wrong in ["", "1a", "-a", "a-", "a--b", "a_b", "a.b", "ä", "a b", &"a".repeat(256)] {
+            assert!(parse_snapshot(wrong).is_err(), "{wrong}");
         }
     }
 

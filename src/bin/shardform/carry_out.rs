@@ -106,7 +106,7 @@ async fn conclude(
         None => look_back(session, manner, interrupt, terminal).await,
         Some(error) => Err(error),
     };
-    end(&finished, result, terminal)
+    end(&finished, result, session.snapshot.as_deref(), terminal)
 }
 
 fn show(session: &Session, picture: &Picture, terminal: &Terminal) -> Result<(), Error> {
@@ -139,7 +139,7 @@ async fn nothing_to_do(
         Intent::Destroy => None,
     };
     if terminal.json {
-        terminal.print_json(&EndEvent::unchanged(ending.as_ref()))?;
+        terminal.print_json(&EndEvent::unchanged(ending.as_ref()).keeping(session.snapshot.as_deref()))?;
         return Ok(0);
     }
     let sentence = match manner.intent {
@@ -149,6 +149,9 @@ async fn nothing_to_do(
     terminal.print(&sentence)?;
     for note in &picture.changes.notes {
         terminal.say(&format!("  note: {note}"))?;
+    }
+    if let Some(name) = &session.snapshot {
+        terminal.say(&outcome::kept(name, terminal.paint))?;
     }
     match ending {
         Some(ending) => terminal.say(&ending.text(terminal.paint)),
@@ -169,7 +172,12 @@ async fn confirm(session: &Session, manner: &Manner, shown: &Picture, terminal: 
             return Err(Error::Unconfirmed);
         }
         let question = match manner.intent {
-            Intent::Destroy => format!("\nDelete all of {}, with its data? [y/N]", session.stack()),
+            Intent::Destroy => match &session.snapshot {
+                None => format!("\nDelete all of {}, with its data? [y/N]", session.stack()),
+                Some(name) => {
+                    format!("\nDelete all of {}, and keep its data in the snapshot {name}? [y/N]", session.stack())
+                }
+            },
             Intent::Apply | Intent::Look => "\nMake these changes? [y/N]".to_owned(),
         };
         if !terminal.ask(&question).await {
@@ -270,7 +278,17 @@ async fn look_back(
             terminal.say(&format!("  note: {note}"))?;
         }
         let still_there = if differing.is_empty() { unreadable(&now) } else { differing };
-        return if still_there.is_empty() { Ok(None) } else { Err(Error::StillThere(still_there)) };
+        if !still_there.is_empty() {
+            return Err(Error::StillThere(still_there));
+        }
+        // Such as that the snapshot is not there after all.
+        if !now.changes.refusals.is_empty() {
+            return Err(session.refused(&now.changes.refusals));
+        }
+        if let Some(name) = &session.snapshot {
+            terminal.say(&outcome::kept(name, terminal.paint))?;
+        }
+        return Ok(None);
     }
     if !now.changes.refusals.is_empty() {
         return Err(session.refused(&now.changes.refusals));
@@ -302,13 +320,18 @@ fn unreadable(picture: &Picture) -> Vec<Address> {
 }
 
 /// The last line for programs; people have it all by now, apart from the error.
-fn end(finished: &Finished, result: Result<Option<Ending>, Error>, terminal: &Terminal) -> Result<u8, Error> {
+fn end(
+    finished: &Finished,
+    result: Result<Option<Ending>, Error>,
+    snapshot: Option<&str>,
+    terminal: &Terminal,
+) -> Result<u8, Error> {
     if !terminal.json {
         return result.map(|_| 0);
     }
     match result {
         Ok(ending) => {
-            terminal.print_json(&EndEvent::done(finished, ending.as_ref()))?;
+            terminal.print_json(&EndEvent::done(finished, ending.as_ref()).keeping(snapshot))?;
             Ok(0)
         }
         Err(error) => {

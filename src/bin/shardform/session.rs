@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shardform::aws::{AwsCloud, AwsOptions};
 use shardform::cloud::{Cloud, CloudError, ErrorKind, Ids};
 use shardform::desired::{self, Inputs};
-use shardform::diff::{Action, ChangeSet, Refusal, diff, teardown};
+use shardform::diff::{Action, ChangeSet, Keep, Refusal, diff, teardown, teardown_keeping};
 use shardform::observed::{Live, Query};
 use shardform::resource::{Address, Names};
 use shardform::secret::Secret;
@@ -57,6 +57,8 @@ pub struct Session {
     pub inputs: Inputs,
     /// The AUTH token, where the plan file names a variable and it holds one.
     pub token: Option<Secret>,
+    /// The snapshot that a destroyed stack's data is kept in, if it is.
+    pub snapshot: Option<String>,
     /// How to run a command for this stack again.
     pub again: Again,
 }
@@ -119,6 +121,7 @@ impl Session {
             local: global.local,
             inputs,
             token: auth_token,
+            snapshot: None,
             again: Again::new(args, global),
             plan_file,
         })
@@ -133,6 +136,12 @@ impl Session {
         path.is_file().then_some(path)
     }
 
+    /// Has the data kept in the snapshot `name` when the stack is destroyed.
+    pub fn keep_data(&mut self, name: &str) {
+        self.snapshot = Some(name.to_owned());
+        self.again.snapshot = Some(name.to_owned());
+    }
+
     /// The stack's name.
     pub fn stack(&self) -> &str {
         &self.plan_file.spec.name
@@ -143,7 +152,9 @@ impl Session {
         let spec = &self.plan_file.spec;
         let query = match intent {
             Intent::Apply => desired::query(spec),
-            Intent::Destroy | Intent::Look => Query { names: Names::new(&spec.name), surroundings: None },
+            Intent::Destroy | Intent::Look => {
+                Query { names: Names::new(&spec.name), surroundings: None, snapshot: self.snapshot.clone() }
+            }
         };
         let observed = self.cloud.observe(&query).await.map_err(|error| self.unreadable(error))?;
         let changes = match intent {
@@ -151,7 +162,13 @@ impl Session {
                 let desired = desired::desired(spec, &self.inputs, &observed);
                 diff(&desired.map_err(|reasons| self.impossible(&reasons))?, &observed.live)
             }
-            Intent::Destroy => teardown(&query.names, &observed.live),
+            Intent::Destroy => match &self.snapshot {
+                None => teardown(&query.names, &observed.live),
+                Some(name) => {
+                    let keep = Keep { name, snapshots: observed.surroundings.snapshots.as_ref() };
+                    teardown_keeping(&query.names, &observed.live, &keep)
+                }
+            },
             Intent::Look => ChangeSet::default(),
         };
         Ok(Picture { account: observed.surroundings.account, live: observed.live, steps: steps(&changes), changes })
@@ -271,6 +288,8 @@ impl Picture {
 /// How to run a command for the same stack in the same cloud again.
 pub struct Again {
     arguments: String,
+    /// The snapshot that `destroy` keeps the data in.
+    snapshot: Option<String>,
 }
 
 impl Again {
@@ -289,12 +308,14 @@ impl Again {
             words.extend(["--set".to_owned(), format!("{name}={value}")]);
         }
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        Again { arguments: words.join(" ") }
+        Again { arguments: words.join(" "), snapshot: None }
     }
 
     /// The command as a shell takes it.
     pub fn command(&self, name: &str) -> String {
-        format!("shardform {name} {}", self.arguments)
+        let snapshot = self.snapshot.as_ref().filter(|_| name == "destroy");
+        let snapshot = snapshot.map(|snapshot| format!(" --snapshot {}", quoted(snapshot))).unwrap_or_default();
+        format!("shardform {name} {}{snapshot}", self.arguments)
     }
 }
 

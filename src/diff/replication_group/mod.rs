@@ -4,8 +4,11 @@
 //! until the group is settled. Nothing here ever replaces or deletes a group that should be there.
 
 mod fixed;
+mod keep;
 mod scale;
 mod settings;
+
+pub(super) use keep::teardown_keeping;
 
 use std::collections::BTreeSet;
 
@@ -256,7 +259,7 @@ pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
     } else {
         // Where the tags can't be read (as while it is being made), they are read again before it is deleted.
         let verify_owner = found.ownership == Ownership::Unknown;
-        let call = Call::DeleteReplicationGroup { id: id.clone(), verify_owner };
+        let call = Call::DeleteReplicationGroup { id: id.clone(), verify_owner, final_snapshot: None };
         push_delete(set, ADDRESS, id, reason, vec![Planned::waiting(call, gone, reason)]);
     }
 }

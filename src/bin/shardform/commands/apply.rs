@@ -6,5 +6,5 @@ use crate::error::Error;
 use crate::session::Intent;
 
 pub(super) fn run(args: &Change, context: &Context) -> Result<u8, Error> {
-    change(args, Intent::Apply, context)
+    change(args, Intent::Apply, None, context)
 }

@@ -1,10 +1,10 @@
-//! `destroy`: deletes all that the stack owns, whatever half of it exists.
+//! `destroy`: deletes all that the stack owns, whatever half of it exists, and keeps its data if asked to.
 
 use super::{Context, change};
-use crate::args::Change;
+use crate::args::Destroy;
 use crate::error::Error;
 use crate::session::Intent;
 
-pub(super) fn run(args: &Change, context: &Context) -> Result<u8, Error> {
-    change(args, Intent::Destroy, context)
+pub(super) fn run(args: &Destroy, context: &Context) -> Result<u8, Error> {
+    change(&args.change, Intent::Destroy, args.snapshot.as_deref(), context)
 }

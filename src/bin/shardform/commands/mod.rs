@@ -53,12 +53,15 @@ fn block_on<T>(work: impl AsyncFnOnce(Interrupt) -> Result<T, Error>) -> Result<
 }
 
 /// What `apply` and `destroy` are: the same way, with another intent. The last line for programs comes in any case.
-fn change(args: &Change, intent: Intent, context: &Context) -> Result<u8, Error> {
+fn change(args: &Change, intent: Intent, snapshot: Option<&str>, context: &Context) -> Result<u8, Error> {
     let (terminal, environment) = (context.terminal, context.environment);
     let manner = Manner { intent, yes: args.yes, timeout: args.timeout };
     let result = block_on(async |interrupt: Interrupt| {
         let opening = Session::open(&args.plan_file, intent, context.global, environment, terminal);
-        let session = interrupt.leaving(opening).await?;
+        let mut session = interrupt.leaving(opening).await?;
+        if let Some(name) = snapshot {
+            session.keep_data(name);
+        }
         carry_out(&session, &manner, &interrupt, terminal).await
     });
     match result {

@@ -149,6 +149,9 @@ pub struct EndEvent<'a> {
     not_begun: Option<Vec<Address>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<Vec<LeftDocument>>,
+    /// Where the data of what was destroyed is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<&'a str>,
     #[serde(flatten)]
     ending: Option<&'a Ending>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +177,7 @@ impl<'a> EndEvent<'a> {
             failed: None,
             not_begun: None,
             left: None,
+            snapshot: None,
             ending: None,
             again: None,
             error: None,
@@ -193,6 +197,11 @@ impl<'a> EndEvent<'a> {
     /// All is done.
     pub fn done(finished: &Finished<'a>, ending: Option<&'a Ending>) -> Self {
         EndEvent { ending, ..EndEvent::of("done").with(finished) }
+    }
+
+    /// With the snapshot that the data is kept in, if it is.
+    pub fn keeping(self, snapshot: Option<&'a str>) -> Self {
+        EndEvent { snapshot, ..self }
     }
 
     /// Something is not done.
