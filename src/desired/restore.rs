@@ -51,7 +51,8 @@ fn wrong_engine(spec: &Spec, snapshot: &Snapshot) -> Option<Impossible> {
     let (engine, version) = (snapshot.engine.as_deref()?, snapshot.engine_version.as_deref().unwrap_or_default());
     let told = |hint: String| {
         let name = &snapshot.name;
-        let message = format!("the snapshot `{name}` is of {engine} {version}, which {} {asked} can't read", wanted.as_str());
+        let message =
+            format!("the snapshot `{name}` is of {engine} {version}, which {} {asked} can't read", wanted.as_str());
         Some(impossible(PATH, message, hint))
     };
     match (engine, wanted) {

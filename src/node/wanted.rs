@@ -23,6 +23,38 @@ pub struct ClusterKey {
 pub struct Wanted {
     /// Clusters by their key.
     pub clusters: BTreeMap<ClusterKey, WantedCluster>,
+    /// Snapshots by their key: those that are to be taken, and those that are to be kept. The files of any other are
+    /// removed.
+    pub snapshots: BTreeMap<SnapshotKey, WantedSnapshot>,
+}
+
+/// Which snapshot of which region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnapshotKey {
+    /// AWS region, such as `us-east-1`.
+    pub region: String,
+    /// Its name, in lower case as ElastiCache stores it.
+    pub name: String,
+}
+
+/// A snapshot: one file of data for each shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedSnapshot {
+    /// Another value for the same key is another snapshot.
+    pub created: u64,
+    /// The cluster that it is taken of, which may be gone once it is whole.
+    pub cluster: ClusterKey,
+    /// Member cluster ids of each shard, by the shard's id.
+    pub shards: BTreeMap<String, Vec<String>>,
+}
+
+/// The data that a new cluster is to start with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedData {
+    /// Name of a snapshot of the same region.
+    pub snapshot: String,
+    /// Which of those that have had this name.
+    pub created: u64,
 }
 
 /// One cluster as it should be.
@@ -42,6 +74,8 @@ pub struct WantedCluster {
     pub parameters: BTreeMap<String, String>,
     /// Shards in the order of their ids.
     pub shards: Vec<WantedShard>,
+    /// The data that it is to have before its first generation counts as reached; none once that is so.
+    pub data: Option<WantedData>,
 }
 
 /// One shard (ElastiCache: node group) as it should be.
@@ -91,6 +125,17 @@ pub enum EngineKind {
 pub struct FleetReport {
     /// Clusters by their key.
     pub clusters: BTreeMap<ClusterKey, ClusterReport>,
+    /// Snapshots that are whole or have failed, by their key.
+    pub snapshots: BTreeMap<SnapshotKey, SnapshotReport>,
+}
+
+/// What became of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotReport {
+    /// Which of those that have had this name.
+    pub created: u64,
+    /// The size of each shard's file in bytes, by the shard's id; or why there are no such files, in words for people.
+    pub outcome: Result<BTreeMap<String, u64>, String>,
 }
 
 /// One cluster as the fleet sees it.

@@ -59,7 +59,10 @@ fn exists(id: &str, keep: &Keep, own: Option<&Snapshot>, set: &mut ChangeSet) {
         set,
         PATH,
         format!("there is a snapshot `{}` already{of}", keep.name),
-        format!("choose another name, or delete it with `aws elasticache delete-snapshot --snapshot-name {}`", keep.name),
+        format!(
+            "choose another name, or delete it with `aws elasticache delete-snapshot --snapshot-name {}`",
+            keep.name
+        ),
     );
 }
 

@@ -50,7 +50,9 @@ pub(crate) struct CreateReplicationGroup {
     pub transit_encryption_mode: Option<String>,
     pub auth_token: bool,
     pub user_groups: Vec<String>,
-    /// Names of given parameters that ask for what this cloud does not do, such as `SnapshotName`.
+    /// Name of the snapshot whose data it starts with.
+    pub snapshot: Option<String>,
+    /// Names of given parameters that ask for what this cloud does not do, such as `SnapshotArns`.
     pub unsupported: Vec<&'static str>,
 }
 
@@ -86,6 +88,7 @@ impl Region {
             ));
         }
         refuse_unsupported(input)?;
+        let (input, data) = &self.with_snapshot(input)?;
         let version = requested_version(input)?;
         let parameter_group = self.cluster_parameter_group(input, &version)?;
         let settings = create_settings(&id, input)?;
@@ -127,6 +130,7 @@ impl Region {
             endpoint: None,
             pending: Pending::default(),
             failovers: Failovers::default(),
+            data: data.clone(),
             old_failure: None,
             id,
         };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::wanted::{ClusterKey, FleetReport, Wanted};
+use super::wanted::{ClusterKey, FleetReport, SnapshotKey, Wanted};
 
 pub(crate) mod checks;
 pub(crate) mod create;
@@ -30,6 +30,7 @@ pub(crate) mod scaling;
 pub(crate) mod security_group;
 pub(crate) mod settle;
 pub(crate) mod slots;
+pub(crate) mod snapshot;
 pub(crate) mod subnet_group;
 pub(crate) mod tags;
 pub(crate) mod time;
@@ -85,6 +86,8 @@ pub(crate) struct Region {
     pub subnet_groups: BTreeMap<String, subnet_group::SubnetGroup>,
     pub parameter_groups: BTreeMap<String, parameter_group::ParameterGroup>,
     pub groups: BTreeMap<String, replication_group::ReplicationGroup>,
+    #[serde(default)]
+    pub snapshots: BTreeMap<String, snapshot::Snapshot>,
     #[serde(default)]
     pub events: Vec<events::Event>,
 }
@@ -214,13 +217,17 @@ impl State {
 
     /// Takes up what an earlier run left under way. Once, before the first tick.
     pub fn resume(&mut self, now_ms: u64, timing: Timing) {
-        self.regions.values_mut().for_each(|region| region.resume_groups(now_ms, timing));
+        for region in self.regions.values_mut() {
+            region.resume_groups(now_ms, timing);
+            region.resume_snapshots(now_ms, timing);
+        }
     }
 
     /// Advances every status that is due; says whether anything changed.
     pub fn tick(&mut self, now_ms: u64, timing: Timing, report: &FleetReport) -> bool {
         let mut changed = false;
         for region in self.regions.values_mut() {
+            changed |= region.settle_snapshots(now_ms, timing, report);
             changed |= region.settle_groups(now_ms, timing, report);
             changed |= region.settle_instances(now_ms, timing);
         }
@@ -234,6 +241,10 @@ impl State {
             for group in region.groups.values().filter(|group| group.is_wanted()) {
                 let key = ClusterKey { region: region.name.clone(), replication_group_id: group.id.clone() };
                 wanted.clusters.insert(key, region.wanted_cluster(group));
+            }
+            for snapshot in region.snapshots.values() {
+                let key = SnapshotKey { region: region.name.clone(), name: snapshot.name.clone() };
+                wanted.snapshots.insert(key, region.wanted_snapshot(snapshot));
             }
         }
         wanted
@@ -251,7 +262,8 @@ impl State {
         let due = |region: &Region| {
             let groups = region.groups.values().filter_map(|group| group.due_ms.or(group.gone_from_ms)).min();
             let instances = region.instances.values().filter_map(instance::Instance::due_ms).min();
-            groups.into_iter().chain(instances).min()
+            let snapshots = region.snapshots.values().filter_map(|snapshot| snapshot.due_ms).min();
+            groups.into_iter().chain(instances).chain(snapshots).min()
         };
         self.regions.values().filter_map(due).min()
     }
@@ -272,6 +284,7 @@ impl Region {
             subnet_groups: BTreeMap::new(),
             parameter_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             events: Vec::new(),
         }
     }

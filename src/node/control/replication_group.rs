@@ -12,7 +12,7 @@ use super::interface::Interface;
 use super::network::SubnetFact;
 use super::subnet_group::SubnetGroup;
 use super::validate::Tags;
-use super::{Context, Region};
+use super::{Context, Region, Timing};
 use crate::node::wanted::{EngineKind, SlotRange};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,8 +57,20 @@ pub(crate) struct ReplicationGroup {
     /// Failovers and recoveries of its nodes.
     #[serde(default)]
     pub failovers: Failovers,
+    /// The snapshot whose data it starts with.
+    #[serde(default)]
+    pub data: Option<Data>,
     /// A failure that the fleet had already reported before the present change, and until when it is disregarded.
     pub old_failure: Option<(String, u64)>,
+}
+
+/// The snapshot that a group starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Data {
+    /// Its name.
+    pub snapshot: String,
+    /// Which of those that have had this name.
+    pub generation: u64,
 }
 
 /// What `ModifyReplicationGroup` changes without touching a node.
@@ -139,6 +151,7 @@ pub(crate) enum Status {
     Creating,
     Available,
     Modifying,
+    Snapshotting,
     Deleting,
     CreateFailed,
 }
@@ -150,6 +163,7 @@ impl Status {
             Self::Creating => "creating",
             Self::Available => "available",
             Self::Modifying => "modifying",
+            Self::Snapshotting => "snapshotting",
             Self::Deleting => "deleting",
             Self::CreateFailed => "create-failed",
         }
@@ -189,6 +203,16 @@ impl ReplicationGroup {
         !matches!(self.status, Status::Deleting | Status::CreateFailed)
     }
 
+    /// Lets it go.
+    pub fn begin_deletion(&mut self, now_ms: u64, timing: Timing) {
+        self.status = Status::Deleting;
+        self.due_ms = timing.without_nodes.then_some(now_ms + timing.delete_ms);
+        for node_group in &mut self.node_groups {
+            node_group.status = Status::Deleting;
+            node_group.members.iter_mut().for_each(|member| member.status = Status::Deleting);
+        }
+    }
+
     /// Zones that its staying members are in, each once.
     pub fn zones(&self) -> Vec<&str> {
         let kept = self.kept_node_groups().flat_map(NodeGroup::kept_members);
@@ -224,7 +248,7 @@ impl Region {
     /// Ends a group that is settled.
     pub fn delete_replication_group(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         id: &str,
         retains_primary: bool,
         final_snapshot: Option<&str>,
@@ -236,21 +260,16 @@ impl Region {
         if retains_primary {
             return Err(ApiError::combination("RetainPrimaryCluster is not allowed for a group with cluster mode on."));
         }
-        if final_snapshot.is_some() {
-            let message = "This local cloud keeps no snapshots: delete without FinalSnapshotIdentifier.";
-            return Err(ApiError::new("SnapshotFeatureNotSupportedFault", message));
-        }
         let id = group.id.clone();
+        if let Some(name) = final_snapshot.filter(|name| !name.is_empty()) {
+            // It is deleted once that is whole.
+            self.take_snapshot(context, &id, name, &[], true)?;
+            return Ok(self.group(&id)?.clone());
+        }
         let Some(group) = self.groups.get_mut(&id) else {
             return Err(not_found(&id));
         };
-        group.status = Status::Deleting;
-        let timing = context.timing;
-        group.due_ms = timing.without_nodes.then_some(context.now_ms + timing.delete_ms);
-        for node_group in &mut group.node_groups {
-            node_group.status = Status::Deleting;
-            node_group.members.iter_mut().for_each(|member| member.status = Status::Deleting);
-        }
+        group.begin_deletion(context.now_ms, context.timing);
         Ok(group.clone())
     }
 

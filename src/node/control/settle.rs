@@ -43,6 +43,7 @@ impl Region {
             port: group.port,
             parameters: parameters.unwrap_or_default(),
             shards: group.kept_node_groups().map(shard).collect(),
+            data: group.wanted_data(),
         }
     }
 
@@ -60,7 +61,7 @@ impl Region {
                 Status::Creating => timing.create_ms,
                 Status::Modifying => timing.modify_ms,
                 Status::Deleting => timing.delete_ms,
-                Status::Available | Status::CreateFailed => continue,
+                Status::Available | Status::Snapshotting | Status::CreateFailed => continue,
             };
             group.due_ms = group.due_ms.or(Some(now_ms + takes_ms));
         }

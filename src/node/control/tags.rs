@@ -11,6 +11,7 @@ enum CacheResource {
     Member { group: String, id: String },
     SubnetGroup(String),
     ParameterGroup(String),
+    Snapshot(String),
 }
 
 impl Region {
@@ -67,6 +68,7 @@ impl Region {
             }
             CacheResource::SubnetGroup(name) => Ok(self.subnet_group(&name)?.tags.clone()),
             CacheResource::ParameterGroup(name) => Ok(self.parameter_group(&name)?.tags.clone()),
+            CacheResource::Snapshot(name) => Ok(self.snapshot(&name)?.tags.clone()),
         }
     }
 
@@ -109,6 +111,9 @@ impl Region {
             CacheResource::ParameterGroup(name) => {
                 self.parameter_groups.get_mut(&name).into_iter().for_each(|group| change(&mut group.tags));
             }
+            CacheResource::Snapshot(name) => {
+                self.snapshots.get_mut(&name).into_iter().for_each(|snapshot| change(&mut snapshot.tags));
+            }
         }
         Ok(())
     }
@@ -147,6 +152,7 @@ impl Region {
             }
             "subnetgroup" => Ok(CacheResource::SubnetGroup(id)),
             "parametergroup" => Ok(CacheResource::ParameterGroup(id)),
+            "snapshot" => Ok(CacheResource::Snapshot(id)),
             _ => Err(invalid("the resource type is not known here")),
         }
     }

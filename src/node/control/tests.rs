@@ -1,6 +1,7 @@
 //! The state machine, driven by hand-made reports of the fleet and by a hand-moved clock.
 
 mod failover;
+mod snapshots;
 
 use std::net::SocketAddr;
 
@@ -52,7 +53,7 @@ impl World {
     /// The fleet carries out all that is wanted.
     fn fleet_works(&mut self) {
         let address = |port: u16| SocketAddr::from(([127, 19, 0, 1], port));
-        self.report = FleetReport::default();
+        self.report.clusters.clear();
         for (key, cluster) in self.state.wanted().clusters {
             let mut report = ClusterReport {
                 reached: cluster.generation,
@@ -274,7 +275,7 @@ fn every_refused_creation_says_why() {
         ("InvalidParameterValue", |input| input.network_type = Some("ipx".to_owned())),
         ("InvalidParameterCombination", |input| input.data_tiering = Some(true)),
         ("InvalidParameterCombination", |input| input.node_groups = vec![NodeGroupInput::default()]),
-        ("InvalidParameterCombination", |input| input.unsupported = vec!["SnapshotName"]),
+        ("InvalidParameterCombination", |input| input.unsupported = vec!["SnapshotArns"]),
     ];
     for (number, (code, edit)) in refusals.iter().enumerate() {
         let mut world = World::new();

@@ -35,6 +35,11 @@ pub(crate) fn group_name(parameter: &str, name: &str) -> Result<String, ApiError
     Ok(name.to_ascii_lowercase())
 }
 
+/// A snapshot's name, in lower case as it is stored.
+pub(crate) fn snapshot_name(parameter: &str, name: &str) -> Result<String, ApiError> {
+    group_name(parameter, name)
+}
+
 /// A description that is there and not too long.
 pub(crate) fn description(parameter: &str, text: &str) -> Result<String, ApiError> {
     if text.trim().is_empty() {

@@ -17,9 +17,11 @@ use super::engine;
 use super::failover::established;
 use super::form::{Pace, perform};
 use super::parameters;
+use super::resp::Link;
+use super::restore::{Filling, Trouble};
 use super::stuck::Stuck;
 use super::topology::{self, Action, Next};
-use crate::node::wanted::{ClusterKey, ClusterReport, NodeReport, WantedCluster};
+use crate::node::wanted::{ClusterKey, ClusterReport, NodeReport, SlotRange, WantedCluster, WantedShard};
 
 /// Between two looks while there is something to do or to wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(25);
@@ -202,6 +204,9 @@ impl Supervisor {
                 Ok(BUSY_PAUSE)
             }
             Next::Reached => {
+                if let Some(pause) = self.fill(crew, wanted).await? {
+                    return Ok(pause);
+                }
                 self.stuck = Stuck::default();
                 if self.report.reached == wanted.generation {
                     return Ok(CALM_PAUSE);
@@ -216,6 +221,47 @@ impl Supervisor {
                 self.shared.log.line(format!("cluster {id} has reached generation {}", wanted.generation));
                 Ok(CALM_PAUSE)
             }
+        }
+    }
+
+    /// Fills a new cluster with the data that it is to start with, once; `Some`: that is not done yet.
+    async fn fill(&mut self, crew: &mut Crew, wanted: &WantedCluster) -> Result<Option<Duration>, String> {
+        let Some(data) = wanted.data.as_ref().filter(|data| crew.memory.filled != data.created) else {
+            return Ok(None);
+        };
+        // As while slots move: a node that takes large keys is not dead for it.
+        crew.moving = true;
+        self.set_all(crew, wanted).await?;
+        let engine = engine::find(&self.shared.engine, wanted.engine, &self.shared.search_path);
+        let engine = engine.map_err(|error| error.to_string())?;
+        let address = self.shared.book.place_for_endpoint(wanted.port).map_err(|error| error.to_string())?;
+        let (region, snapshots, folder) = (&self.key.region, &self.shared.snapshots, self.folder.clone());
+        let snapshot = snapshots.join(region).join(&data.snapshot);
+        let (owners, cluster) = (owners(crew, wanted), folder.as_path());
+        let filling = Filling { data, snapshot, cluster, engine: &engine, address, owners };
+        let mut orders = self.orders.clone();
+        let filled = tokio::select! {
+            filled = filling.run() => Some(filled),
+            // Begun anew, if it is still wanted.
+            _ = orders.changed() => None,
+        };
+        self.shared.book.release(endpoint_place(address));
+        match filled {
+            None => Ok(Some(Duration::ZERO)),
+            Some(Ok(keys)) => {
+                crew.memory.filled = data.created;
+                crew.remember().await?;
+                let (id, name) = (&self.key.replication_group_id, &data.snapshot);
+                self.shared.log.line(format!("cluster {id} has the {keys} keys of the snapshot {name}"));
+                Ok(None)
+            }
+            Some(Err(Trouble::Passing(reason))) => {
+                let id = &self.key.replication_group_id;
+                self.shared.log.line(format!("cluster {id} can't be filled yet: {reason}"));
+                self.stuck.waits(reason, Instant::now());
+                Ok(Some(FAILURE_PAUSE))
+            }
+            Some(Err(Trouble::Lasting(reason))) => Err(reason),
         }
     }
 
@@ -299,6 +345,19 @@ impl Supervisor {
         }
         self.shared.publish(&self.key, Some(self.report.clone()));
     }
+}
+
+/// The primaries that run, with the slots that they are to serve.
+fn owners(crew: &Crew, wanted: &WantedCluster) -> Vec<(Vec<SlotRange>, Link)> {
+    let links = crew.links();
+    let primary_of = |shard: &WantedShard| {
+        let mut nodes = shard.nodes.iter().filter(|node| {
+            let said = crew.members().get(&node.id).and_then(|member| member.said.as_ref());
+            said.and_then(|said| said.view.myself()).is_some_and(|me| me.primary)
+        });
+        nodes.next().and_then(|node| links.get(&node.id).cloned())
+    };
+    wanted.shards.iter().filter_map(|shard| Some((shard.slots.clone(), primary_of(shard)?))).collect()
 }
 
 fn is_move(action: &Action) -> bool {

@@ -25,6 +25,9 @@ pub struct Memory {
     pub created: u64,
     /// Whether all its nodes have once agreed.
     pub formed: bool,
+    /// The snapshot that it was filled with; 0: none.
+    #[serde(default)]
+    pub filled: u64,
     /// The engine's own values of the settings that were changed, for when they are not asked for any more.
     #[serde(default)]
     pub own_values: BTreeMap<String, String>,

@@ -20,8 +20,10 @@ mod process;
 mod recovery;
 mod reshard;
 mod resp;
+mod restore;
 mod silence;
 mod slot_set;
+mod snapshot;
 mod stuck;
 mod topology;
 
@@ -40,6 +42,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use self::address::AddressBook;
 use self::cluster::{Order, Supervisor};
 use self::engine::EngineChoice;
+use self::snapshot::{Keeper, SNAPSHOTS};
 use super::log::Log;
 use super::wanted::{ClusterKey, ClusterReport, FleetReport, Wanted, WantedCluster};
 
@@ -76,6 +79,8 @@ struct Shared {
     engine: EngineChoice,
     search_path: OsString,
     node_timeout: Duration,
+    /// The folder of all snapshots.
+    snapshots: PathBuf,
     log: Log,
     book: AddressBook,
     report: watch::Sender<FleetReport>,
@@ -121,11 +126,14 @@ pub async fn run(
         engine: options.engine,
         search_path: options.search_path,
         node_timeout: options.node_timeout,
+        snapshots: options.state_dir.join(SNAPSHOTS),
         log: options.log,
         book: AddressBook::new(options.one_address),
         report,
     });
-    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
+    let keeper = Keeper::new(shared.snapshots.clone(), folder.clone(), shared.report.clone(), shared.log.clone());
+    let mut fleet =
+        Fleet { shared, keeper, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
     tokio::pin!(shutdown);
     let mut started = false;
     let mut open = true;
@@ -140,6 +148,7 @@ pub async fn run(
                     fleet.find_left_over(&now);
                 }
                 if open {
+                    fleet.keeper.order(&now);
                     fleet.order(&now);
                 }
             }
@@ -151,6 +160,7 @@ pub async fn run(
 
 struct Fleet {
     shared: Arc<Shared>,
+    keeper: Keeper,
     folder: PathBuf,
     orders: BTreeMap<ClusterKey, watch::Sender<Order>>,
     tasks: JoinSet<ClusterKey>,
@@ -246,6 +256,8 @@ impl Fleet {
     }
 
     async fn stand_down(&mut self) {
+        // Nodes that end save their data where a snapshot of theirs would be looked for.
+        self.keeper.stand_down().await;
         for orders in self.orders.values() {
             // A removal under way is finished all the same, and one that can't be is found again at the next start.
             orders.send_replace(Order::StandDown);

@@ -20,9 +20,11 @@ use super::engine::Engine;
 /// How often a process that is not our child is looked for.
 const ADOPTED_POLL: Duration = Duration::from_millis(200);
 /// The node's configuration file in its folder.
-const CONFIGURATION: &str = "redis.conf";
+pub const CONFIGURATION: &str = "redis.conf";
 /// The engine's log in the node's folder.
-const ENGINE_LOG: &str = "engine.log";
+pub const ENGINE_LOG: &str = "engine.log";
+/// What the engine writes to its outputs.
+pub const ENGINE_OUTPUT: &str = "engine.out";
 /// Holds the process id while the node runs.
 const PID_FILE: &str = "pid";
 /// The data of a node that was ended in order, until it is started again.
@@ -30,7 +32,7 @@ const KEPT_DATA: &str = "kept.rdb";
 /// The engine's own file about its cluster.
 pub const NODES: &str = "nodes.conf";
 /// Where the engine writes and looks for its data.
-const DATA: &str = "dump.rdb";
+pub const DATA: &str = "dump.rdb";
 
 /// A node's folder and all that decides how its process starts.
 #[derive(Clone, Debug)]
@@ -59,7 +61,7 @@ impl Process {
         prepare_data(&site.folder)?;
         // Only this start's lines are wanted when it has to be said why a node did not come up.
         remove_if_there(&site.folder.join(ENGINE_LOG))?;
-        let output = std::fs::File::create(site.folder.join("engine.out"))?;
+        let output = std::fs::File::create(site.folder.join(ENGINE_OUTPUT))?;
         let child = Command::new(&engine.program)
             .args(&engine.leading_arguments)
             .arg(CONFIGURATION)
@@ -71,7 +73,7 @@ impl Process {
             .process_group(0)
             .spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
-        std::fs::write(site.folder.join(PID_FILE), pid.to_string())?;
+        note_pid(&site.folder, pid)?;
         Ok(Process::watched(pid, end_seen, |orders| watch_child(child, pid, orders)))
     }
 
@@ -179,10 +181,15 @@ pub fn noted_pid(folder: &Path) -> Option<u32> {
     std::fs::read_to_string(folder.join(PID_FILE)).ok()?.trim().parse().ok()
 }
 
+/// Notes the process id of what runs in this folder.
+pub fn note_pid(folder: &Path, pid: u32) -> io::Result<()> {
+    std::fs::write(folder.join(PID_FILE), pid.to_string())
+}
+
 /// The last lines of what the engine wrote, for a message to people.
 pub fn last_lines(folder: &Path, count: usize) -> String {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(&read("engine.out")).into_owned();
+    let mut text = String::from_utf8_lossy(&read(ENGINE_OUTPUT)).into_owned();
     text.push_str(&String::from_utf8_lossy(&read(ENGINE_LOG)));
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
@@ -191,6 +198,16 @@ pub fn last_lines(folder: &Path, count: usize) -> String {
 /// Forgets data of earlier runs, so that the next ending writes the only data there is.
 pub fn forget_data(folder: &Path) -> io::Result<()> {
     remove_if_there(&folder.join(DATA))
+}
+
+/// Takes what a running node has saved to `file`.
+pub fn take_data(folder: &Path, file: &Path) -> io::Result<()> {
+    let data = folder.join(DATA);
+    // Across file systems nothing can be renamed.
+    std::fs::rename(&data, file).or_else(|error| match error.kind() {
+        io::ErrorKind::CrossesDevices => std::fs::copy(&data, file).map(drop),
+        _ => Err(error),
+    })
 }
 
 /// After a node was ended in order: keeps what it wrote for its next start. False if it wrote nothing.

@@ -38,12 +38,13 @@ impl Default for Portion {
 }
 
 impl Portion {
-    fn keys(&self) -> usize {
+    /// How many keys go at once now.
+    pub fn keys(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Few keys that were done soon say nothing of more of them.
-    fn learn(&self, keys: usize, took: Duration) {
+    pub fn learn(&self, keys: usize, took: Duration) {
         let portion = self.keys();
         if took > LONG_MIGRATE {
             self.0.store((keys.min(portion) / 2).max(1), Ordering::Relaxed);

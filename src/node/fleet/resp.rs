@@ -121,7 +121,7 @@ pub fn is_silence(error: &RedisError) -> bool {
 }
 
 /// The value of `name` in a text of `name:value` lines.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
 }
 

@@ -113,8 +113,10 @@ pub fn text(finished: &Finished, paint: Paint) -> String {
 /// Where the data of what was destroyed is, and how it comes back.
 pub fn kept(snapshot: &str, paint: Paint) -> String {
     let name = paint.bold(snapshot);
-    format!("\nThe data is in the snapshot {name}. To get it back, write `restore_from: {snapshot}` under `cluster`\n\
-             in the plan file, and apply.")
+    format!(
+        "\nThe data is in the snapshot {name}. To get it back, write `restore_from: {snapshot}` under `cluster`\n\
+             in the plan file, and apply."
+    )
 }
 
 fn verb(intent: Intent) -> &'static str {

@@ -3,6 +3,7 @@
 mod cache_cluster;
 mod parameter_group;
 mod replication_group;
+mod snapshot;
 mod subnet_group;
 mod various;
 
@@ -24,6 +25,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     writes("DeleteReplicationGroup", replication_group::delete),
     writes("TestFailover", replication_group::test_failover),
     reads("ListAllowedNodeTypeModifications", replication_group::allowed_node_types),
+    writes("CreateSnapshot", snapshot::create),
+    reads("DescribeSnapshots", snapshot::describe),
+    writes("DeleteSnapshot", snapshot::delete),
     reads("DescribeCacheClusters", cache_cluster::describe),
     writes("CreateCacheSubnetGroup", subnet_group::create),
     writes("ModifyCacheSubnetGroup", subnet_group::modify),
@@ -48,15 +52,25 @@ fn page<'a, Item>(
     items: &'a [Item],
     id: impl Fn(&Item) -> String,
 ) -> Result<&'a [Item], ApiError> {
-    let most = call.parameters.integer("MaxRecords")?.unwrap_or(100);
-    if !(20..=100).contains(&most) {
-        return Err(ApiError::value("MaxRecords must be between 20 and 100."));
+    page_of(call, items, id, 100)
+}
+
+/// The same for a list of which a page has at most `largest` items.
+fn page_of<'a, Item>(
+    call: &mut Call<'_>,
+    items: &'a [Item],
+    id: impl Fn(&Item) -> String,
+    largest: i64,
+) -> Result<&'a [Item], ApiError> {
+    let most = call.parameters.integer("MaxRecords")?.unwrap_or(largest);
+    if !(20..=largest).contains(&most) {
+        return Err(ApiError::value(format!("MaxRecords must be between 20 and {largest}.")));
     }
     let start = match call.parameters.text("Marker").filter(|marker| !marker.is_empty()) {
         None => 0,
         Some(marker) => place_after(items, marker, &id),
     };
-    let end = items.len().min(start + usize::try_from(most).unwrap_or(100));
+    let end = items.len().min(start + usize::try_from(most).unwrap_or(20));
     if let Some(last) = items.get(start..end).and_then(<[Item]>::last).filter(|_| end < items.len()) {
         call.xml.leaf("Marker", id(last));
     }

@@ -22,7 +22,6 @@ const NOT_AT_CREATION: &[&str] = &[
     "PreferredCacheClusterAZs",
     "CacheSecurityGroupNames",
     "SnapshotArns",
-    "SnapshotName",
     "ServerlessCacheSnapshotName",
 ];
 
@@ -82,6 +81,7 @@ fn create_input(parameters: &Parameters) -> Result<CreateReplicationGroup, ApiEr
         transit_encryption_mode: parameters.string("TransitEncryptionMode"),
         auth_token: parameters.has("AuthToken"),
         user_groups: parameters.strings("UserGroupIds"),
+        snapshot: parameters.string("SnapshotName"),
         unsupported: given(parameters, NOT_AT_CREATION),
     })
 }
@@ -208,7 +208,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
     let id = call.parameters.required("ReplicationGroupId")?;
     let retains_primary = call.parameters.boolean("RetainPrimaryCluster")?.unwrap_or(false);
     let snapshot = call.parameters.text("FinalSnapshotIdentifier");
-    let group = call.region.delete_replication_group(&call.context, id, retains_primary, snapshot)?;
+    let group = call.region.delete_replication_group(&mut call.context, id, retains_primary, snapshot)?;
     answer(call, &group);
     Ok(())
 }

@@ -231,7 +231,10 @@ async fn a_name_that_leads_elsewhere_is_refused() {
     let folder = TestFolder::new("names");
     let mut cloud = Cloud::with(folder, OsString::new());
     let evil = ClusterKey { region: "../..".to_owned(), ..key() };
-    cloud.wanted.send_replace(Wanted { clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]) });
+    cloud.wanted.send_replace(Wanted {
+        clusters: BTreeMap::from([(evil.clone(), wanted(1, 17197, 1, 0))]),
+        ..Wanted::default()
+    });
     let refused = cloud.report.wait_for(|report| report.clusters.contains_key(&evil));
     let report = tokio::time::timeout(DEADLINE, refused).await.unwrap().unwrap().clone();
     assert!(report.clusters[&evil].failure.is_some());
@@ -248,14 +251,17 @@ async fn a_supervisor_that_fails_is_replaced() {
         engine: EngineChoice::None,
         search_path: OsString::new(),
         node_timeout: NODE_TIMEOUT,
+        snapshots: folder.path().join(SNAPSHOTS),
         log: Log::nowhere(),
         book: AddressBook::new(true),
         report: watch::channel(FleetReport::default()).0,
     };
     let (shared, folder) = (Arc::new(shared), folder.path().to_owned());
-    let mut fleet = Fleet { shared, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
+    let keeper = Keeper::new(shared.snapshots.clone(), folder.clone(), shared.report.clone(), Log::nowhere());
+    let mut fleet =
+        Fleet { shared, keeper, folder, orders: BTreeMap::new(), tasks: JoinSet::new(), keys: HashMap::new() };
     let mut report = fleet.shared.report.subscribe();
-    let clusters = Wanted { clusters: BTreeMap::from([(key(), wanted(1, 17199, 1, 0))]) };
+    let clusters = Wanted { clusters: BTreeMap::from([(key(), wanted(1, 17199, 1, 0))]), ..Wanted::default() };
     let task = fleet.tasks.spawn(async { panic!("as a test") });
     fleet.keys.insert(task.id(), key());
     fleet.orders.insert(key(), watch::channel(Order::Keep(wanted(1, 17199, 1, 0))).0);

@@ -3,6 +3,7 @@
 
 mod changing;
 mod failing_over;
+mod snapshots;
 mod surviving;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,7 +82,7 @@ impl Cloud {
 
     fn want(&self, cluster: Option<WantedCluster>) {
         let clusters = cluster.into_iter().map(|cluster| (key(), cluster)).collect();
-        self.wanted.send_replace(Wanted { clusters });
+        self.wanted.send_replace(Wanted { clusters, ..Wanted::default() });
     }
 
     async fn stop(&mut self) {
@@ -173,7 +174,7 @@ fn wanted(generation: u64, port: u16, shards: u16, replicas: usize) -> WantedClu
         ("unheard-of".to_owned(), "1".to_owned()),
     ]);
     let shards = (0..shards).map(shard).collect();
-    WantedCluster { generation, created: 1, engine: EngineKind::Redis, port, parameters, shards }
+    WantedCluster { generation, created: 1, engine: EngineKind::Redis, port, parameters, shards, data: None }
 }
 
 /// A client that finds its way by itself, as far as tests need it: it asks one node after the other, and follows.
