@@ -13,6 +13,7 @@ mod cli;
 mod executing;
 mod failing_over;
 mod fake_cloud;
+mod keeping;
 mod node_serve;
 mod planning;
 mod sandbox;

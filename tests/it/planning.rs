@@ -53,7 +53,7 @@ pub async fn live(text: &str) -> Arc<FakeCloud> {
     cloud
 }
 
-fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
+pub fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
     let mut out = String::new();
     for change in &set.changes {
         let _ = writeln!(out, "{:?} {} {}: {}", change.action, change.address, change.name, change.reason);
