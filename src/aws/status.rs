@@ -258,6 +258,45 @@ mod tests {
         }
     }
 
+    /// A group whose statuses come one after another, and an event of its snapshot.
+    fn kept(statuses: &'static [&'static str]) -> AwsCloud {
+        let looks = std::sync::atomic::AtomicUsize::new(0);
+        let (cloud, _) = cloud(move |form| match form["Action"].as_str() {
+            "DescribeReplicationGroups" => {
+                let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed).min(statuses.len() - 1);
+                let group = format!("<ReplicationGroup><Status>{}</Status></ReplicationGroup>", statuses[look]);
+                let group = if statuses[look].is_empty() { String::new() } else { group };
+                result("DescribeReplicationGroups", &format!("<ReplicationGroups>{group}</ReplicationGroups>"))
+            }
+            action => {
+                let event = "<Event><Message>Snapshot failed for snapshot with ID 'keep': full</Message></Event>";
+                let other = "<Event><Message>Failed at something else</Message></Event>";
+                result(action, &format!("<Events>{event}{other}</Events>"))
+            }
+        });
+        cloud
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_is_back_was_not_kept() {
+        let wait = Wait::ReplicationGroupKept { id: "day19".to_owned(), snapshot: "keep".to_owned() };
+        let ids = Ids::new();
+        let pending = |status: &str| Ok(Progress::Pending(status.to_owned()));
+        let why = "`day19` is available again, and not deleted: Snapshot failed for snapshot with ID 'keep': full";
+        let failed = || Ok(Progress::Failed(why.to_owned()));
+        let back = kept(&["available", "snapshotting", "available"]);
+        assert_eq!(status(&back, &wait, &ids).await, pending("available"));
+        assert_eq!(status(&back, &wait, &ids).await, pending("snapshotting"));
+        assert_eq!(status(&back, &wait, &ids).await, failed());
+        let never = kept(&["available"]);
+        assert_eq!(status(&never, &wait, &ids).await, pending("available"));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(status(&never, &wait, &ids).await, failed());
+        let gone = kept(&["deleting", ""]);
+        assert_eq!(status(&gone, &wait, &ids).await, pending("deleting"));
+        assert_eq!(status(&gone, &wait, &ids).await, Ok(Progress::Reached));
+    }
+
     fn event(at: i64, message: &str) -> Event {
         Event::builder().date(DateTime::from_secs(at)).message(message).build()
     }

@@ -495,6 +495,59 @@ mod tests {
         assert_eq!(asked.of("DeleteReplicationGroup").len(), 0);
     }
 
+    /// A cloud with the group `day19` of this status and the snapshot `keep` of this status and of `of`, if of any; its
+    /// deletion is refused with a code, if with any.
+    fn with_snapshot(
+        status: &'static str,
+        snapshot: Option<(&'static str, &'static str)>,
+        refused_with: Option<&'static str>,
+    ) -> impl Fn(&Form) -> String + Send + Sync + 'static {
+        move |form| match (form["Action"].as_str(), snapshot, refused_with) {
+            ("DescribeReplicationGroups", ..) => {
+                let group = format!("<ReplicationGroup><Status>{status}</Status></ReplicationGroup>");
+                result("DescribeReplicationGroups", &format!("<ReplicationGroups>{group}</ReplicationGroups>"))
+            }
+            ("DescribeSnapshots", None, _) => refusal("SnapshotNotFoundFault", "none"),
+            ("DescribeSnapshots", Some((of, status)), _) => {
+                let one = format!(
+                    "<Snapshot><SnapshotName>keep</SnapshotName><ReplicationGroupId>{of}</ReplicationGroupId>\
+                     <SnapshotStatus>{status}</SnapshotStatus></Snapshot>"
+                );
+                result("DescribeSnapshots", &format!("<Snapshots>{one}</Snapshots>"))
+            }
+            (_, _, Some(code)) => refusal(code, "no"),
+            (action, ..) => result(action, ""),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_final_snapshot_that_has_begun_is_not_begun_again() {
+        let none: [Option<(&str, &str)>; 1] = [None];
+        for (status, snapshot, calls) in [
+            ("available", none[0], 1),
+            ("deleting", none[0], 0),
+            ("snapshotting", Some(("DAY19", "creating")), 0),
+            ("snapshotting", Some(("other", "creating")), 1),
+            ("snapshotting", none[0], 1),
+        ] {
+            let (cloud, asked) = cloud(with_snapshot(status, snapshot, None));
+            assert_eq!(delete_keeping(&cloud, "day19", false, "keep").await, Ok(()), "{status}");
+            let sent = asked.of("DeleteReplicationGroup");
+            assert_eq!(sent.len(), calls, "{status} {snapshot:?}");
+            assert!(sent.iter().all(|form| form["FinalSnapshotIdentifier"] == "keep"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_final_snapshot_is_told_unless_it_was_begun_by_the_same_call() {
+        let refused = |code| with_snapshot("available", Some(("day19", "available")), Some(code));
+        let (taken, _) = cloud(refused("SnapshotAlreadyExistsFault"));
+        let error = delete_keeping(&taken, "day19", false, "keep").await.unwrap_err();
+        assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Rejected, "SnapshotAlreadyExistsFault"));
+        let (busy, _) = cloud(refused("InvalidReplicationGroupState"));
+        assert_eq!(delete_keeping(&busy, "day19", false, "keep").await.unwrap_err().kind, ErrorKind::Busy);
+    }
+
     #[tokio::test]
     async fn only_a_group_on_its_way_is_waited_for() {
         for status in ["creating", "modifying", "snapshotting"] {

@@ -80,6 +80,12 @@ fn delete(id: &str, found: &LiveReplicationGroup, status: &str, keep: &Keep, set
         refuse(set, PATH, format!("`{id}` is {status}, and a snapshot can't be taken of it"), hint);
         return;
     }
+    // A cloud that has no snapshots may delete all the same.
+    if keep.snapshots.is_none() {
+        let message = format!("this cloud tells of no snapshots, so the data of `{id}` can't be kept in one");
+        refuse(set, PATH, message, WITHOUT);
+        return;
+    }
     // The one family that ElastiCache backs up none of.
     if let Some(node_type) = found.node_type.as_deref().filter(|node_type| node_type.starts_with("cache.t1.")) {
         refuse(set, "cluster.node_type", format!("of {node_type} nodes a snapshot can't be taken"), WITHOUT);

@@ -239,7 +239,7 @@ impl Supervisor {
         let snapshot = snapshots.join(region).join(&data.snapshot);
         let (owners, cluster) = (owners(crew, wanted), folder.as_path());
         let filling = Filling { data, snapshot, cluster, engine: &engine, address, owners };
-        let mut orders = self.orders.clone();
+        let (began, mut orders) = (Instant::now(), self.orders.clone());
         let filled = tokio::select! {
             filled = filling.run() => Some(filled),
             // Begun anew, if it is still wanted.
@@ -252,7 +252,10 @@ impl Supervisor {
                 crew.memory.filled = data.created;
                 crew.remember().await?;
                 let (id, name) = (&self.key.replication_group_id, &data.snapshot);
-                self.shared.log.line(format!("cluster {id} has the {keys} keys of the snapshot {name}"));
+                let ms = began.elapsed().as_millis();
+                self.shared
+                    .log
+                    .line(format!("cluster {id} has the {keys} keys of the snapshot {name}, copied in {ms} ms"));
                 Ok(None)
             }
             Some(Err(Trouble::Passing(reason))) => {

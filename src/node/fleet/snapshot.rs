@@ -56,14 +56,14 @@ pub fn file_of(folder: &Path, shard: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct Keeper {
     folder: PathBuf,
-    place: Place,
+    depot: Depot,
     /// What is being done, or was done last, for each snapshot; `None`: its removal.
     tasks: BTreeMap<SnapshotKey, (Option<WantedSnapshot>, JoinHandle<()>)>,
 }
 
 /// Where clusters are, and where it is told what became of a snapshot.
 #[derive(Clone, Debug)]
-struct Place {
+struct Depot {
     clusters: PathBuf,
     report: watch::Sender<FleetReport>,
     log: Log,
@@ -72,7 +72,7 @@ struct Place {
 impl Keeper {
     /// Of the snapshots in `folder`, taken of clusters whose folders are in `clusters`.
     pub fn new(folder: PathBuf, clusters: PathBuf, report: watch::Sender<FleetReport>, log: Log) -> Keeper {
-        Keeper { folder, place: Place { clusters, report, log }, tasks: BTreeMap::new() }
+        Keeper { folder, depot: Depot { clusters, report, log }, tasks: BTreeMap::new() }
     }
 
     /// Begins what is wanted, and ends and removes what isn't.
@@ -105,7 +105,7 @@ impl Keeper {
         };
         let folder = self.folder.join(region).join(name);
         let before = self.tasks.remove(key).map(|(_, task)| task);
-        let (place, key, goal) = (self.place.clone(), key.clone(), goal.cloned());
+        let (depot, key, goal) = (self.depot.clone(), key.clone(), goal.cloned());
         let doing = goal.clone();
         let of = key.clone();
         let task = tokio::spawn(async move {
@@ -114,8 +114,8 @@ impl Keeper {
                 let _ = before.await;
             }
             match goal {
-                Some(goal) => place.have(&of, &goal, &folder).await,
-                None => place.remove(&of, &folder),
+                Some(goal) => depot.have(&of, &goal, &folder).await,
+                None => depot.remove(&of, &folder),
             }
         });
         self.tasks.insert(key, (doing, task));
@@ -136,10 +136,14 @@ impl Drop for Keeper {
     }
 }
 
-impl Place {
+impl Depot {
     fn remove(&self, key: &SnapshotKey, folder: &Path) {
         match std::fs::remove_dir_all(folder) {
-            Ok(()) => self.log.line(format!("snapshot {} is removed", key.name)),
+            Ok(()) => {
+                self.log.line(format!("snapshot {} is removed", key.name));
+                // Only the last of a region takes its folder along.
+                let _ = folder.parent().map(std::fs::remove_dir);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // It is found again at the next order.
             Err(error) => self.log.line(format!("can't remove {}: {error}", folder.display())),
@@ -179,9 +183,9 @@ impl Place {
         let began = Instant::now();
         let mut saving = JoinSet::new();
         for (shard, members) in wanted.shards.clone() {
-            let (place, wanted, file) = (self.clone(), wanted.clone(), file_of(folder, &shard));
+            let (depot, wanted, file) = (self.clone(), wanted.clone(), file_of(folder, &shard));
             saving.spawn(async move {
-                let size = place.save_shard(&wanted, &shard, &members, &file, began + TRIED_FOR).await;
+                let size = depot.save_shard(&wanted, &shard, &members, &file, began + TRIED_FOR).await;
                 size.map(|size| (shard, size))
             });
         }

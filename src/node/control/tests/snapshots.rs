@@ -73,6 +73,15 @@ fn a_group_goes_only_after_its_final_snapshot() {
 }
 
 #[test]
+fn a_state_of_before_there_were_snapshots_is_taken() {
+    let mut saved = serde_json::to_value(&available().state).unwrap();
+    let region = &mut saved["regions"][REGION];
+    assert!(region.as_object_mut().unwrap().remove("snapshots").is_some());
+    assert!(region["groups"]["day19"].as_object_mut().unwrap().remove("data").is_some());
+    assert_eq!(State::from_saved(saved).unwrap(), available().state);
+}
+
+#[test]
 fn a_failed_snapshot_leaves_the_group_and_tells_why() {
     let mut world = available();
     end(&mut world, "keep").unwrap();
