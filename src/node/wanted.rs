@@ -42,6 +42,10 @@ pub struct SnapshotKey {
 pub struct WantedSnapshot {
     /// Another value for the same key is another snapshot.
     pub created: u64,
+    /// Whether it is whole already: then its files are kept, and never taken again.
+    pub is_taken: bool,
+    /// The snapshot of the same region that it is a copy of, if it is one.
+    pub copy_of: Option<WantedData>,
     /// The cluster that it is taken of, which may be gone once it is whole.
     pub cluster: ClusterKey,
     /// Member cluster ids of each shard, by the shard's id.

@@ -29,6 +29,9 @@ pub(crate) struct Snapshot {
     pub vpc_id: String,
     /// Whether the group is deleted once it is whole.
     pub is_final: bool,
+    /// The snapshot that it is a copy of, if it is one.
+    #[serde(default)]
+    pub copy_of: Option<Data>,
     /// Bytes of each node group's data; none while it is being taken.
     pub sizes: Option<BTreeMap<String, u64>>,
     pub tags: Tags,
@@ -70,11 +73,17 @@ impl Snapshot {
     }
 }
 
+impl Data {
+    fn wanted(&self) -> WantedData {
+        WantedData { snapshot: self.snapshot.clone(), created: self.generation }
+    }
+}
+
 impl ReplicationGroup {
     /// What the fleet is to fill it with: only before it is made, so that nothing that was written later is lost.
     pub fn wanted_data(&self) -> Option<WantedData> {
         let data = self.data.as_ref().filter(|_| self.status == Status::Creating)?;
-        Some(WantedData { snapshot: data.snapshot.clone(), created: data.generation })
+        Some(data.wanted())
     }
 }
 
@@ -87,11 +96,17 @@ impl Region {
 
     /// Its status on the wire.
     pub fn snapshot_status(&self, snapshot: &Snapshot) -> &'static str {
-        match (snapshot.is_whole(), self.is_being_restored(&snapshot.name)) {
-            (false, _) => "creating",
-            (true, true) => "restoring",
-            (true, false) => "available",
+        match snapshot.is_whole() {
+            false => "creating",
+            true if self.is_being_restored(&snapshot.name) => "restoring",
+            true if self.is_being_copied(&snapshot.name) => "copying",
+            true => "available",
         }
+    }
+
+    fn is_being_copied(&self, name: &str) -> bool {
+        let mut copies = self.snapshots.values().filter(|snapshot| !snapshot.is_whole());
+        copies.any(|copy| copy.copy_of.as_ref().is_some_and(|of| of.snapshot == name))
     }
 
     fn is_being_restored(&self, name: &str) -> bool {
@@ -135,8 +150,7 @@ impl Region {
         let tags = validate::add_tags(&Tags::new(), tags)?;
         let source = self.group(id)?.clone();
         if self.snapshots.contains_key(&name) {
-            let message = format!("Snapshot with specified name already exists: {name}");
-            return Err(ApiError::new("SnapshotAlreadyExistsFault", message));
+            return Err(already_there(&name));
         }
         if source.status != Status::Available {
             return Err(wrong_state(&source));
@@ -152,6 +166,7 @@ impl Region {
             vpc_id: self.subnet_group(&source.subnet_group).map(|group| group.vpc_id.clone()).unwrap_or_default(),
             source,
             is_final,
+            copy_of: None,
             sizes: None,
             tags,
             created_ms: context.now_ms,
@@ -185,16 +200,50 @@ impl Region {
 
     /// Deletes a snapshot that nothing is being done with.
     pub fn delete_snapshot(&mut self, name: &str) -> Result<Snapshot, ApiError> {
-        let snapshot = self.snapshot(name)?;
-        let status = self.snapshot_status(snapshot);
-        if status != "available" {
-            let message =
-                format!("Snapshot {} has status {status} which is not valid for this operation.", snapshot.name);
-            return Err(ApiError::new("InvalidSnapshotState", message));
-        }
-        let snapshot = snapshot.clone();
+        let snapshot = self.idle_snapshot(name)?.clone();
         self.snapshots.remove(&snapshot.name);
         Ok(snapshot)
+    }
+
+    fn idle_snapshot(&self, name: &str) -> Result<&Snapshot, ApiError> {
+        let snapshot = self.snapshot(name)?;
+        match self.snapshot_status(snapshot) {
+            "available" => Ok(snapshot),
+            status => {
+                let name = &snapshot.name;
+                let message = format!("Snapshot {name} has status {status} which is not valid for this operation.");
+                Err(ApiError::new("InvalidSnapshotState", message))
+            }
+        }
+    }
+
+    /// Begins a copy of a snapshot.
+    pub fn copy_snapshot(
+        &mut self,
+        context: &mut Context<'_>,
+        name: &str,
+        target: &str,
+        tags: &[(String, String)],
+    ) -> Result<Snapshot, ApiError> {
+        let target = validate::snapshot_name("TargetSnapshotName", target)?;
+        let tags = validate::add_tags(&Tags::new(), tags)?;
+        let source = self.idle_snapshot(name)?;
+        if self.snapshots.contains_key(&target) {
+            return Err(already_there(&target));
+        }
+        let timing = context.timing;
+        let copy = Snapshot {
+            name: target.clone(),
+            generation: context.source.generation(),
+            is_final: false,
+            copy_of: Some(Data { snapshot: source.name.clone(), generation: source.generation }),
+            sizes: None,
+            tags,
+            due_ms: timing.without_nodes.then_some(context.now_ms + timing.modify_ms),
+            ..source.clone()
+        };
+        self.snapshots.insert(target, copy.clone());
+        Ok(copy)
     }
 
     /// What the fleet is to take or to keep for a snapshot.
@@ -204,6 +253,8 @@ impl Region {
         let shards = source.node_groups.iter().map(|shard| (shard.id.clone(), members(&shard.members)));
         WantedSnapshot {
             created: snapshot.generation,
+            is_taken: snapshot.is_whole(),
+            copy_of: snapshot.copy_of.as_ref().map(Data::wanted),
             cluster: ClusterKey { region: self.name.clone(), replication_group_id: source.id.clone() },
             shards: shards.collect(),
         }
@@ -245,6 +296,7 @@ impl Region {
     /// Its group goes on, or goes: but never without its data.
     fn end_snapshot(&mut self, now_ms: u64, timing: Timing, name: &str, outcome: Outcome) {
         let Some(snapshot) = self.snapshots.get_mut(name) else { return };
+        let is_copy = snapshot.copy_of.is_some();
         let (id, is_final, of) = (snapshot.source.id.clone(), snapshot.is_final, snapshot.source.created_generation);
         // ElastiCache tells of it as of the node that it was taken at.
         let primaries = snapshot.source.members().filter(|member| member.is_primary);
@@ -261,8 +313,9 @@ impl Region {
             }
         };
         self.record(now_ms, SourceType::CacheCluster, &at, message.clone());
-        let is_its =
-            |group: &&mut ReplicationGroup| group.status == Status::Snapshotting && group.created_generation == of;
+        let is_its = |group: &&mut ReplicationGroup| {
+            !is_copy && group.status == Status::Snapshotting && group.created_generation == of
+        };
         if let Some(group) = self.groups.get_mut(&id).filter(is_its) {
             match is_whole && is_final {
                 true => group.begin_deletion(now_ms, timing),
@@ -305,6 +358,10 @@ impl Region {
         let data = Data { snapshot: snapshot.name.clone(), generation: snapshot.generation };
         Ok((input, Some(data)))
     }
+}
+
+fn already_there(name: &str) -> ApiError {
+    ApiError::new("SnapshotAlreadyExistsFault", format!("Snapshot with specified name already exists: {name}"))
 }
 
 /// Data goes to the same or a newer version, and from Redis to Valkey, but never back.

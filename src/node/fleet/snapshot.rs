@@ -17,7 +17,7 @@ use super::resp::{Link, field};
 use super::{folders_in, path_part, process};
 use crate::node::log::Log;
 use crate::node::store;
-use crate::node::wanted::{FleetReport, SnapshotKey, SnapshotReport, Wanted, WantedSnapshot};
+use crate::node::wanted::{FleetReport, SnapshotKey, SnapshotReport, Wanted, WantedData, WantedSnapshot};
 
 /// Name of the folder below the state folder that has a folder a region, and in it one a snapshot.
 pub const SNAPSHOTS: &str = "snapshots";
@@ -155,6 +155,7 @@ impl Depot {
     async fn have(&self, key: &SnapshotKey, wanted: &WantedSnapshot, folder: &Path) {
         let outcome = match Note::load(folder).filter(|note| note.created == wanted.created) {
             Some(note) => Ok(note.sizes),
+            None if wanted.is_taken => Err("its files are not there any more".to_owned()),
             None => self.take(key, wanted, folder).await,
         };
         if let Err(reason) = &outcome {
@@ -179,13 +180,34 @@ impl Depot {
         {
             return Err(failed(error));
         }
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        // The region's folder may be gone in between, with another snapshot.
+        std::fs::create_dir_all(folder).or_else(|_| std::fs::create_dir_all(folder)).map_err(failed)?;
         let began = Instant::now();
+        let sizes = match &wanted.copy_of {
+            Some(of) => copy(of, folder)?,
+            None => self.save_shards(wanted, folder, began + TRIED_FOR).await?,
+        };
+        let note = Note { created: wanted.created, sizes };
+        let (path, saved) = (folder.join(NOTE), note.clone());
+        let writing = tokio::task::spawn_blocking(move || store::save(&path, &saved)).await;
+        writing.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let (bytes, ms) = (note.sizes.values().sum::<u64>(), began.elapsed().as_millis());
+        self.log.line(format!("snapshot {} is whole: {bytes} bytes in {ms} ms", key.name));
+        Ok(note.sizes)
+    }
+
+    /// All shards side by side; answers with the size of each one's file.
+    async fn save_shards(
+        &self,
+        wanted: &WantedSnapshot,
+        folder: &Path,
+        until: Instant,
+    ) -> Result<BTreeMap<String, u64>, String> {
         let mut saving = JoinSet::new();
         for (shard, members) in wanted.shards.clone() {
             let (depot, wanted, file) = (self.clone(), wanted.clone(), file_of(folder, &shard));
             saving.spawn(async move {
-                let size = depot.save_shard(&wanted, &shard, &members, &file, began + TRIED_FOR).await;
+                let size = depot.save_shard(&wanted, &shard, &members, &file, until).await;
                 size.map(|size| (shard, size))
             });
         }
@@ -194,13 +216,7 @@ impl Depot {
             let (shard, size) = saved.map_err(|error| error.to_string()).flatten()?;
             sizes.insert(shard, size);
         }
-        let note = Note { created: wanted.created, sizes };
-        let (path, saved) = (folder.join(NOTE), note.clone());
-        let writing = tokio::task::spawn_blocking(move || store::save(&path, &saved)).await;
-        writing.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        let (bytes, ms) = (note.sizes.values().sum::<u64>(), began.elapsed().as_millis());
-        self.log.line(format!("snapshot {} is whole: {bytes} bytes in {ms} ms", key.name));
-        Ok(note.sizes)
+        Ok(sizes)
     }
 
     /// One shard's data, from whichever node is its primary.
@@ -237,6 +253,19 @@ impl Depot {
             tokio::time::sleep(TRY_PAUSE).await;
         }
     }
+}
+
+/// Links to the files of another snapshot of the region: they are never written again, and go with the last link.
+fn copy(of: &WantedData, folder: &Path) -> Result<BTreeMap<String, u64>, String> {
+    let source = folder.with_file_name(&of.snapshot);
+    let note = Note::load(&source).filter(|note| note.created == of.created);
+    let note = note.ok_or_else(|| format!("the files of {} are not there", of.snapshot))?;
+    for shard in note.sizes.keys() {
+        let (from, to) = (file_of(&source, shard), file_of(folder, shard));
+        let copied = std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop));
+        copied.map_err(|error| format!("{}: {error}", from.display()))?;
+    }
+    Ok(note.sizes)
 }
 
 /// Has a node save its data, and takes the file; answers with its size in bytes.
@@ -280,7 +309,7 @@ mod tests {
 
     fn wanted(created: u64) -> WantedSnapshot {
         let cluster = ClusterKey { region: "us-east-1".to_owned(), replication_group_id: "test".to_owned() };
-        WantedSnapshot { created, cluster, shards: BTreeMap::new() }
+        WantedSnapshot { created, is_taken: false, copy_of: None, cluster, shards: BTreeMap::new() }
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     writes("TestFailover", replication_group::test_failover),
     reads("ListAllowedNodeTypeModifications", replication_group::allowed_node_types),
     writes("CreateSnapshot", snapshot::create),
+    writes("CopySnapshot", snapshot::copy),
     reads("DescribeSnapshots", snapshot::describe),
     writes("DeleteSnapshot", snapshot::delete),
     reads("DescribeCacheClusters", cache_cluster::describe),

@@ -47,6 +47,19 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
+pub(super) fn copy(call: &mut Call<'_>) -> Result<(), ApiError> {
+    let parameters = call.parameters;
+    if parameters.text("TargetBucket").is_some_and(|bucket| !bucket.is_empty()) {
+        return Err(ApiError::combination("This local cloud has no buckets: leave TargetBucket out."));
+    }
+    let (source, target) = (parameters.required("SourceSnapshotName")?, parameters.required("TargetSnapshotName")?);
+    let tags = tags(&parameters.list("Tags"));
+    let snapshot = call.region.copy_snapshot(&mut call.context, source, target, &tags)?;
+    let region = &*call.region;
+    call.xml.group("Snapshot", |xml| write(xml, region, &snapshot, "creating", true));
+    Ok(())
+}
+
 pub(super) fn delete(call: &mut Call<'_>) -> Result<(), ApiError> {
     let snapshot = call.region.delete_snapshot(call.parameters.required("SnapshotName")?)?;
     let region = &*call.region;

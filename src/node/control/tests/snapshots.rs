@@ -129,6 +129,34 @@ fn snapshots_are_refused_in_the_codes_of_the_model() {
 }
 
 #[test]
+fn a_copy_is_a_snapshot_of_its_own() {
+    let mut world = available();
+    take(&mut world, "keep").unwrap();
+    let copy = |world: &mut World, name: &str, target: &str| {
+        world.on(|region, context| region.copy_snapshot(context, name, target, &[]))
+    };
+    assert_eq!(copy(&mut world, "keep", "more").unwrap_err().code, "InvalidSnapshotState");
+    fleet_saves(&mut world, Ok(1));
+    assert_eq!(copy(&mut world, "none", "more").unwrap_err().code, "SnapshotNotFoundFault");
+    assert_eq!(copy(&mut world, "keep", "keep").unwrap_err().code, "SnapshotAlreadyExistsFault");
+    copy(&mut world, "Keep", "More").unwrap();
+    assert_eq!(status(&mut world, "keep"), Ok("copying".to_owned()));
+    let key = SnapshotKey { region: REGION.to_owned(), name: "more".to_owned() };
+    assert!(world.state.wanted().snapshots[&key].copy_of.is_some());
+    // The group that both are of goes its own way meanwhile.
+    take(&mut world, "third").unwrap();
+    let third = SnapshotKey { name: "third".to_owned(), ..key.clone() };
+    let created = world.state.wanted().snapshots[&key].created;
+    world.report.snapshots.insert(key, SnapshotReport { created, outcome: Ok(BTreeMap::new()) });
+    world.tick();
+    assert_eq!(world.group().status, Status::Snapshotting);
+    assert_eq!(status(&mut world, "more"), Ok("available".to_owned()));
+    assert!(!world.state.wanted().snapshots[&third].is_taken);
+    world.on(|region, _| region.delete_snapshot("keep")).unwrap();
+    assert_eq!(status(&mut world, "more"), Ok("available".to_owned()));
+}
+
+#[test]
 fn snapshots_are_found_by_name_group_and_source() {
     let mut world = available();
     for name in ["one", "two"] {

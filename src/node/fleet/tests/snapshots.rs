@@ -11,7 +11,7 @@ fn keep() -> SnapshotKey {
 fn snapshot_of(cluster: &WantedCluster) -> WantedSnapshot {
     let members = |shard: &WantedShard| shard.nodes.iter().map(|node| node.id.clone()).collect();
     let shards = cluster.shards.iter().map(|shard| (shard.id.clone(), members(shard))).collect();
-    WantedSnapshot { created: 5, cluster: key(), shards }
+    WantedSnapshot { created: 5, is_taken: false, copy_of: None, cluster: key(), shards }
 }
 
 /// The cluster as another one that is to have the snapshot's data.
@@ -74,6 +74,26 @@ async fn a_snapshot_fills_clusters_of_any_number_of_shards() {
             assert_eq!(client.ask(&["GET", &format!("dead:{n}")]).await, None);
         }
     }
+    // A copy has the same files, also when the first is gone; and what was taken once is never taken again.
+    let copy = SnapshotKey { name: "copy".to_owned(), ..keep() };
+    let copy_of = Some(WantedData { snapshot: "keep".to_owned(), created: 5 });
+    let both = |is_taken| {
+        let copied = WantedSnapshot { created: 6, is_taken, copy_of: copy_of.clone(), ..snapshot.clone() };
+        BTreeMap::from([(keep(), snapshot.clone()), (copy.clone(), copied)])
+    };
+    cloud.wanted.send_replace(Wanted { snapshots: both(false), ..Wanted::default() });
+    let mut reports = cloud.report.clone();
+    let copied = reports.wait_for(|report| report.snapshots.contains_key(&copy));
+    let copied = tokio::time::timeout(DEADLINE, copied).await.unwrap().unwrap().snapshots[&copy].clone();
+    assert_eq!(copied.outcome, cloud.snapshot().await.outcome);
+    cloud.stop().await;
+    std::fs::remove_file(cloud.snapshot_folder().with_file_name("copy").join("snapshot.json")).unwrap();
+    cloud.serve();
+    cloud.wanted.send_replace(Wanted { snapshots: both(true), ..Wanted::default() });
+    let mut reports = cloud.report.clone();
+    let lost = reports.wait_for(|report| report.snapshots.contains_key(&copy));
+    let lost = tokio::time::timeout(DEADLINE, lost).await.unwrap().unwrap().snapshots[&copy].clone();
+    assert_eq!(lost.outcome, Err("its files are not there any more".to_owned()));
     // Files go with the snapshot.
     cloud.want_both(None, None);
     let folder = cloud.snapshot_folder();
