@@ -522,13 +522,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_final_snapshot_that_has_begun_is_not_begun_again() {
-        let none: [Option<(&str, &str)>; 1] = [None];
         for (status, snapshot, calls) in [
-            ("available", none[0], 1),
-            ("deleting", none[0], 0),
+            ("available", None, 1),
+            ("deleting", None, 0),
             ("snapshotting", Some(("DAY19", "creating")), 0),
             ("snapshotting", Some(("other", "creating")), 1),
-            ("snapshotting", none[0], 1),
+            ("snapshotting", None, 1),
         ] {
             let (cloud, asked) = cloud(with_snapshot(status, snapshot, None));
             assert_eq!(delete_keeping(&cloud, "day19", false, "keep").await, Ok(()), "{status}");

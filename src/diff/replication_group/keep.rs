@@ -36,8 +36,7 @@ pub(in crate::diff) fn teardown_keeping(live: &Live, names: &Names, keep: &Keep,
         ("deleting", Some(_)) => await_end(&id, keep, set),
         ("snapshotting", Some(own)) if own.status == "creating" => await_end(&id, keep, set),
         _ if named.is_some() => exists(&id, keep, own, set),
-        (status, None) => delete(&id, found, status, keep, set),
-        (_, Some(_)) => {}
+        (status, _) => delete(&id, found, status, keep, set),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use super::engine::Engine;
 use super::process::{self, Process};
 use super::reshard::Portion;
-use super::resp::Link;
+use super::resp::{Link, field};
 use super::slot_set::SLOT_COUNT;
 use super::snapshot::{Note, file_of};
 use crate::node::wanted::{SlotRange, WantedData};
@@ -91,11 +91,13 @@ impl Filling<'_> {
         let link = Link::new(self.address);
         let mut heard = Instant::now();
         loop {
-            let answer = link.ask::<String>(&["PING"]).await;
-            match &answer {
-                Ok(_) => return Ok(loader),
-                Err(error) if error.to_string().contains("LOADING") => heard = Instant::now(),
-                Err(_) => {}
+            if let Ok(info) = link.ask::<String>(&["INFO"]).await
+                && is_of(&info, loader.id())
+            {
+                if field(&info, "loading") == Some("0") {
+                    return Ok(loader);
+                }
+                heard = Instant::now();
             }
             let last = || process::last_lines(folder, 4);
             if loader.try_wait().ok().flatten().is_some() {
@@ -218,6 +220,12 @@ impl Filling<'_> {
     }
 }
 
+/// Whether it is this process that answers: another program may have been faster at the address.
+fn is_of(info: &str, pid: Option<u32>) -> bool {
+    let told = field(info, "process_id").and_then(|text| text.parse().ok());
+    told.is_none() || told == pid
+}
+
 /// Ends engines that a server has left behind that was killed while it filled the cluster in this folder.
 async fn end_left_over(cluster: &Path) {
     for name in super::folders_in(cluster).into_iter().filter(|name| name.starts_with(FOLDERS)) {
@@ -269,6 +277,13 @@ fn crc16(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stranger_at_the_address_is_not_taken_for_the_engine() {
+        let info = "# Server\r\nprocess_id:42\r\nloading:0\r\n";
+        assert!(is_of(info, Some(42)) && is_of("loading:0", Some(42)));
+        assert!(!is_of(info, Some(43)) && !is_of(info, None));
+    }
 
     #[test]
     fn slots_are_those_of_redis_cluster() {
