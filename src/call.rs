@@ -333,6 +333,8 @@ pub enum Call {
     TerminateInstances(Vec<String>),
     /// ec2:CreateTags or elasticache:AddTagsToResource
     AddTags(TagTarget, Tags),
+    /// ec2:DeleteTags or elasticache:RemoveTagsFromResource, by key
+    RemoveTags(TagTarget, BTreeSet<String>),
     /// elasticache:CreateCacheSubnetGroup
     CreateSubnetGroup(SubnetGroup),
     /// elasticache:ModifyCacheSubnetGroup
@@ -387,6 +389,8 @@ impl Call {
             Call::TerminateInstances(_) => "ec2:TerminateInstances",
             Call::AddTags(TagTarget::Ec2(_), _) => "ec2:CreateTags",
             Call::AddTags(TagTarget::ElastiCache(_), _) => "elasticache:AddTagsToResource",
+            Call::RemoveTags(TagTarget::Ec2(_), _) => "ec2:DeleteTags",
+            Call::RemoveTags(TagTarget::ElastiCache(_), _) => "elasticache:RemoveTagsFromResource",
             Call::CreateSubnetGroup(_) => "elasticache:CreateCacheSubnetGroup",
             Call::ModifySubnetGroup(..) => "elasticache:ModifyCacheSubnetGroup",
             Call::DeleteSubnetGroup(_) => "elasticache:DeleteCacheSubnetGroup",

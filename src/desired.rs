@@ -10,8 +10,11 @@ use std::collections::BTreeSet;
 use crate::call::{GroupRef, Instance, KeyPair, KeySource, ParameterGroup, ReplicationGroup, Rule, SecurityGroup};
 use crate::call::{Shard, Source, SubnetGroup};
 use crate::engine_version::{as_written, default_parameter_group, default_version, family, satisfies};
+use crate::lifetime::{Expiry, Length, read_suffix, suffix};
 use crate::observed::{Live, Observed, Query, Subnet, Surroundings, SurroundingsQuery};
-use crate::resource::{Address, Architecture, Names, STACK_TAG, Tags, USER_DATA_TAG};
+use crate::resource::{
+    Address, Architecture, EXPIRES_TAG, Names, OWNER_TAG, Ownership, STACK_TAG, Tags, USER_DATA_TAG,
+};
 use crate::spec::{AllowSource, ClientSpec, ClusterSpec, Engine, KeyPairSpec, RedisClientInstall, Spec, SshSource};
 
 /// The instance type of a client host whose plan file names none.
@@ -58,11 +61,16 @@ pub struct Desired {
     pub written: ClusterSpec,
 }
 
-/// What the plan file refers to and the edge has read for it.
+/// What the plan file refers to and the edge has read for it, and what the command line says beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Content of `client.key_pair.public_key_file`, OpenSSH format.
     pub public_key: Option<String>,
+    /// How long the stack is to live from now on, before the plan file's word; renews it in any case.
+    pub expires_in: Option<Length>,
+    /// The clock when the run began, in seconds since 1970 (UTC): one moment for all of it, so that what is looked at
+    /// again is compared with what was shown.
+    pub now_s: u64,
 }
 
 /// Why the plan file can't be what is live here, before any call.
@@ -115,7 +123,10 @@ pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desi
     let around = &observed.surroundings;
     let mut problems = Vec::new();
     let names = Names::new(&spec.name);
-    let tags = stack_tags(spec);
+    let expiry = expiry(spec, inputs, &observed.live);
+    let owner = owner(spec, &names, observed);
+    let tags = stack_tags(spec, expiry, owner.as_deref());
+    let subnet_group_name = subnet_group_name(&names, expiry, owner.as_deref(), &observed.live);
     let vpc_id = vpc_of(&around.subnets, spec, &mut problems);
     check_versions(spec, around, &mut problems);
     restore::check(spec, observed, &mut problems);
@@ -130,7 +141,10 @@ pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desi
         tags: with_name(&tags, names.client_group()),
     });
     let instance = client.and_then(|client| instance(client, &names, &tags, around, &mut problems));
-    let replication_group = replication_group(spec, &names, &tags, around, &mut problems);
+    let replication_group = ReplicationGroup {
+        subnet_group: subnet_group_name.clone(),
+        ..replication_group(spec, &names, &tags, around, &mut problems)
+    };
     let parameter_group = (!spec.cluster.parameters.is_empty()).then(|| {
         let family = family_of(&spec.cluster);
         // Without this the group could not be attached to a cluster in cluster mode.
@@ -138,7 +152,7 @@ pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desi
         parameters.insert("cluster-enabled".to_owned(), "yes".to_owned());
         ParameterGroup {
             name: names.parameter_group(&family),
-            description: format!("Parameters of the shardform stack {}", spec.name),
+            description: names.parameter_group_description(),
             family,
             parameters,
             tags: tags.clone(),
@@ -152,8 +166,8 @@ pub fn desired(spec: &Spec, inputs: &Inputs, observed: &Observed) -> Result<Desi
         tags: with_name(&tags, names.cluster_group()),
     };
     let subnet_group = SubnetGroup {
-        name: names.subnet_group(),
-        description: format!("Subnets of the shardform stack {}", spec.name),
+        name: subnet_group_name,
+        description: names.subnet_group_description(),
         subnet_ids: around.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
         tags: tags.clone(),
     };
@@ -194,10 +208,47 @@ fn impossible(path: &'static str, message: impl Into<String>, hint: impl Into<St
     Impossible { path, message: message.into(), hint: hint.into() }
 }
 
-fn stack_tags(spec: &Spec) -> Tags {
+fn stack_tags(spec: &Spec, expiry: Option<Expiry>, owner: Option<&str>) -> Tags {
     let mut tags = spec.tags.clone();
     tags.insert(STACK_TAG.to_owned(), spec.name.clone());
+    tags.extend(expiry.map(|expiry| (EXPIRES_TAG.to_owned(), expiry.to_string())));
+    tags.extend(owner.map(|owner| (OWNER_TAG.to_owned(), owner.to_owned())));
     tags
+}
+
+/// When the stack expires. The live moment is kept while it lies ahead and came from the same length, so that a second
+/// look changes nothing; what the command line says renews it.
+fn expiry(spec: &Spec, inputs: &Inputs, live: &Live) -> Option<Expiry> {
+    if let Some(length) = inputs.expires_in {
+        return Some(Expiry::from_now(length, inputs.now_s));
+    }
+    let length = spec.expires_in?;
+    let told = live.own_tags().filter_map(|tags| Expiry::parse(tags.get(EXPIRES_TAG)?));
+    // Where a run was killed between two resources, the later moment is the newer one.
+    let latest = told.max_by_key(|expiry| expiry.at_s);
+    let kept = latest.filter(|expiry| expiry.at_s > inputs.now_s && expiry.length == length);
+    Some(kept.unwrap_or_else(|| Expiry::from_now(length, inputs.now_s)))
+}
+
+/// Whose the stack is: as the plan file says, else as it is, else, when it is made, whoever makes it.
+fn owner(spec: &Spec, names: &Names, observed: &Observed) -> Option<String> {
+    let live = &observed.live;
+    let in_tags = || live.own_tags().find_map(|tags| tags.get(OWNER_TAG).cloned());
+    let in_the_name = || {
+        let own = live.subnet_group.as_ref().filter(|group| group.ownership == Ownership::Ours)?;
+        read_suffix(names.subnet_group_suffix(&own.name)?)?.owner
+    };
+    let is_new = || live.own_tags().next().is_none();
+    let caller = || observed.surroundings.caller.clone().filter(|_| is_new());
+    spec.owner.clone().or_else(in_tags).or_else(in_the_name).or_else(caller)
+}
+
+/// A live group keeps its name, whatever that says: nodes can't move to another. A stranger's is nobody's.
+fn subnet_group_name(names: &Names, expiry: Option<Expiry>, owner: Option<&str>, live: &Live) -> String {
+    match live.subnet_group.as_ref().filter(|group| group.ownership != Ownership::Foreign) {
+        Some(group) => group.name.clone(),
+        None => names.subnet_group(&suffix(expiry.map(|expiry| expiry.at_s), owner)),
+    }
 }
 
 /// EC2 resources also get the `Name` tag that the console shows, unless the plan file sets one.
@@ -457,7 +508,7 @@ fn replication_group(
     groups.extend(cluster.security_group_ids.iter().cloned().map(GroupRef::Known));
     ReplicationGroup {
         id: names.replication_group(),
-        description: cluster.description.clone().unwrap_or_else(|| format!("shardform stack {}", spec.name)),
+        description: cluster.description.clone().unwrap_or_else(|| names.replication_group_description()),
         engine: engine.as_str().to_owned(),
         engine_version: engine_version(cluster, engine).to_owned(),
         node_type: cluster.node_type.clone().unwrap_or_else(|| DEFAULT_NODE_TYPE.to_owned()),
@@ -466,7 +517,7 @@ fn replication_group(
         multi_az,
         parameter_group,
         own_parameter_group,
-        subnet_group: names.subnet_group(),
+        subnet_group: names.subnet_group(""),
         groups,
         snapshot_retention_days: cluster.snapshot_retention_days.unwrap_or(0),
         snapshot_window: cluster.snapshot_window.clone(),

@@ -56,6 +56,22 @@ pub fn poll_pause(waited: Duration) -> Duration {
     (waited / 8).clamp(FIRST_POLL, LONGEST_POLL)
 }
 
+/// Reads something, again while the cloud says "not now" (it is throttling, as a rule), for two minutes at most.
+///
+/// # Errors
+/// What the read has last answered.
+pub async fn patiently<T, F: Future<Output = Result<T, CloudError>>>(read: impl Fn() -> F) -> Result<T, CloudError> {
+    let began = Instant::now();
+    loop {
+        match read().await {
+            Err(error) if error.kind == ErrorKind::Busy && began.elapsed() < UNREADABLE_FOR => {
+                sleep(poll_pause(began.elapsed())).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Carries out all steps, side by side where nothing orders them. `stop` turning true ends the waiting: calls under
 /// way are awaited, nothing new is begun.
 pub async fn execute<C: Cloud>(

@@ -4,14 +4,16 @@
 //! `shardform-node`, the local cloud. In reading order:
 //!
 //! * The pure core, values in and values out (no input or output, no clock, no environment): [`resource`] names what
-//!   a stack is made of; [`spec`] is the plan file; [`observed`] is what there is to be read of a cloud; [`desired`]
-//!   decides all defaults; [`diff`] says what differs and by which [`call`]s it is mended; [`steps`] orders them;
-//!   [`event`] is what an executor may tell.
+//!   a stack is made of, [`lifetime`] says how long it lives and whose it is; [`spec`] is the plan file; [`observed`]
+//!   is what there is to be read of a cloud; [`desired`] decides all defaults; [`diff`] says what differs and by which
+//!   [`call`]s it is mended; [`steps`] orders them; [`event`] is what an executor may tell; [`stacks`] finds all stacks
+//!   of an account in what it lists.
 //! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`keys`] keeps private
 //!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] talks to a
 //!   live cluster.
 //! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
 
+pub mod lifetime;
 pub mod resource;
 pub mod spec;
 pub mod templates;
@@ -22,6 +24,7 @@ pub mod diff;
 pub mod engine_version;
 pub mod event;
 pub mod observed;
+pub mod stacks;
 pub mod steps;
 
 pub mod cloud;

@@ -55,6 +55,8 @@ pub struct Observed {
 pub struct Surroundings {
     /// AWS account id, where the cloud tells it.
     pub account: Option<String>,
+    /// The name of whoever signs the calls, where the cloud tells one.
+    pub caller: Option<String>,
     /// The subnets that the plan file asks for, in the order of their zones and ids.
     pub subnets: Vec<Subnet>,
     /// Newest image, where one was asked for.
@@ -146,8 +148,10 @@ pub struct Live {
     pub instances: Vec<LiveInstance>,
     /// Security group of the cluster.
     pub cluster_group: Option<LiveSecurityGroup>,
-    /// Subnet group.
+    /// Subnet group: the one that the cluster's nodes are in, where there are several.
     pub subnet_group: Option<LiveSubnetGroup>,
+    /// Further subnet groups of the stack's own, as two runs at the same time leave them. Nothing is in them.
+    pub spare_subnet_groups: Vec<LiveSubnetGroup>,
     /// Parameter groups whose names begin with the stack's and that carry its tag.
     pub parameter_groups: Vec<LiveParameterGroup>,
     /// Replication group.
@@ -236,6 +240,8 @@ pub struct LiveInstance {
 pub struct LiveSubnetGroup {
     /// Whose it is.
     pub ownership: Ownership,
+    /// Name.
+    pub name: String,
     /// ARN, where the cloud tells it.
     pub arn: Option<String>,
     /// `vpc-…`
@@ -371,6 +377,24 @@ pub struct LiveMember {
     pub notification_topic_arn: Option<String>,
     /// Where the node answers.
     pub endpoint: Option<Endpoint>,
+}
+
+impl Live {
+    /// The tags of everything that is the stack's own and whose tags are known.
+    pub fn own_tags(&self) -> impl Iterator<Item = &Tags> {
+        let is_ours = |ownership: Ownership| ownership == Ownership::Ours;
+        let keys = self.key_pair.iter().filter(move |key| is_ours(key.ownership)).map(|key| &key.tags);
+        let groups = self.client_group.iter().chain(&self.cluster_group);
+        let groups = groups.filter(move |group| is_ours(group.ownership)).map(|group| &group.tags);
+        let hosts = self.instances.iter().map(|host| &host.tags);
+        let subnets = self.subnet_group.iter().chain(&self.spare_subnet_groups);
+        let subnets = subnets.filter(move |group| is_ours(group.ownership)).filter_map(|group| group.tags.as_ref());
+        let parameters = self.parameter_groups.iter().filter(move |group| is_ours(group.ownership));
+        let parameters = parameters.filter_map(|group| group.tags.as_ref());
+        let cluster = self.replication_group.iter().filter(move |group| is_ours(group.ownership));
+        let cluster = cluster.filter_map(|group| group.tags.as_ref());
+        keys.chain(groups).chain(hosts).chain(subnets).chain(parameters).chain(cluster)
+    }
 }
 
 impl LiveReplicationGroup {

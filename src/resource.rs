@@ -14,6 +14,12 @@ pub const STACK_TAG: &str = "shardform:stack";
 /// The tag of a client host that says how the redis client got onto it, so that a change of that is seen.
 pub const USER_DATA_TAG: &str = "shardform:user-data";
 
+/// The tag that says when a stack expires, and of what length that came: [`crate::lifetime::Expiry`] as text.
+pub const EXPIRES_TAG: &str = "shardform:expires";
+
+/// The tag that says whose a stack is, in the words of the plan file or the name of whoever made it.
+pub const OWNER_TAG: &str = "shardform:owner";
+
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
@@ -120,15 +126,37 @@ impl Names {
         format!("{}-cluster", self.stack)
     }
 
-    /// Cache subnet group.
-    pub fn subnet_group(&self) -> String {
-        format!("{}-cluster", self.stack)
+    /// Cache subnet group. Its name also says expiry and owner (`suffix`, which [`crate::lifetime`] writes): a name can
+    /// be read in every state of a cluster, and tags can't. It is given once and kept, so what it says may be old.
+    pub fn subnet_group(&self, suffix: &str) -> String {
+        format!("{}-cluster{suffix}", self.stack)
+    }
+
+    /// What a subnet group's name says behind the stack's part; `None`: it isn't one of this stack's. Whether it is
+    /// one at all is for who can read the suffix.
+    pub fn subnet_group_suffix<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(self.stack.as_str())?.strip_prefix("-cluster")
     }
 
     /// Cache parameter group of one family. The family is in the name because a group can't change its family: an
     /// engine upgrade attaches a group of a new name and then deletes the old one.
     pub fn parameter_group(&self, family: &str) -> String {
         format!("{}-{}", self.stack, family.replace('.', "-"))
+    }
+
+    /// Description of the subnet group: a listing shows it where it doesn't show tags.
+    pub fn subnet_group_description(&self) -> String {
+        format!("Subnets of the shardform stack {}", self.stack)
+    }
+
+    /// Description of the parameter group.
+    pub fn parameter_group_description(&self) -> String {
+        format!("Parameters of the shardform stack {}", self.stack)
+    }
+
+    /// Description of the replication group where the plan file gives none.
+    pub fn replication_group_description(&self) -> String {
+        format!("shardform stack {}", self.stack)
     }
 
     /// Replication group id.

@@ -7,6 +7,7 @@
 mod answers;
 mod error;
 mod http;
+mod inventory;
 mod observe;
 mod operations;
 mod start;
@@ -26,6 +27,7 @@ use tokio::sync::OnceCell;
 
 use crate::call::{Call, Wait};
 use crate::cloud::{Accepted, Cloud, CloudError, ErrorKind, Ids, Progress};
+use crate::lifetime::caller_name;
 use crate::observed::{Observed, Query};
 use crate::resource::Tags;
 use crate::secret::Secret;
@@ -60,6 +62,15 @@ pub struct AwsOptions {
     pub key_dir: PathBuf,
 }
 
+/// Who signs the calls, as far as the cloud tells it.
+#[derive(Clone, Debug, Default)]
+struct Identity {
+    /// The account's id.
+    account: Option<String>,
+    /// The user's or the session's name.
+    caller: Option<String>,
+}
+
 /// AWS, or what answers like it.
 #[derive(Debug)]
 pub struct AwsCloud {
@@ -69,8 +80,10 @@ pub struct AwsCloud {
     sts: aws_sdk_sts::Client,
     region: String,
     options: AwsOptions,
-    /// The account's id, asked for once; `None` where the cloud doesn't tell it.
-    account: OnceCell<Option<String>>,
+    /// What the clients are made from, for other regions.
+    sdk: SdkConfig,
+    /// Who signs, asked for once.
+    identity: OnceCell<Identity>,
     looks: status::Looks,
 }
 
@@ -99,9 +112,32 @@ impl AwsCloud {
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: sdk.region().map(ToString::to_string).unwrap_or_default(),
             options,
-            account: OnceCell::new(),
+            sdk: sdk.clone(),
+            identity: OnceCell::new(),
             looks: status::Looks::default(),
         }
+    }
+
+    /// The same cloud for another stack.
+    pub fn of_stack(&self, stack: &str) -> AwsCloud {
+        AwsCloud {
+            ec2: self.ec2.clone(),
+            elasticache: self.elasticache.clone(),
+            ssm: self.ssm.clone(),
+            sts: self.sts.clone(),
+            region: self.region.clone(),
+            options: AwsOptions { stack: stack.to_owned(), ..self.options.clone() },
+            sdk: self.sdk.clone(),
+            identity: self.identity.clone(),
+            looks: status::Looks::default(),
+        }
+    }
+
+    /// The same account in another region.
+    pub fn in_region(&self, region: &str) -> AwsCloud {
+        let sdk = self.sdk.clone().into_builder().region(Region::new(region.to_owned())).build();
+        let options = AwsOptions { region: Some(region.to_owned()), ..self.options.clone() };
+        AwsCloud { identity: self.identity.clone(), ..AwsCloud::with(&sdk, options) }
     }
 
     /// The region in use.
@@ -109,21 +145,21 @@ impl AwsCloud {
         &self.region
     }
 
-    /// The account's id, where the cloud tells it.
-    async fn account(&self) -> Option<&str> {
+    /// Who signs the calls.
+    async fn identity(&self) -> &Identity {
         let ask = || async {
             // Of so little use that it isn't worth a retry.
             let once = aws_sdk_sts::config::Builder::new().retry_config(RetryConfig::disabled());
             let request = self.sts.get_caller_identity().customize().config_override(once);
-            let answer = request.send().await.ok()?;
-            answer.account.filter(|account| !account.is_empty())
+            let Ok(answer) = request.send().await else { return Identity::default() };
+            Identity { account: text(answer.account()), caller: answer.arn().and_then(caller_name) }
         };
-        self.account.get_or_init(ask).await.as_deref()
+        self.identity.get_or_init(ask).await
     }
 
     /// The account's id as names have it: where the cloud doesn't tell it, a word stands for it.
     async fn account_name(&self) -> &str {
-        self.account().await.unwrap_or("account")
+        self.identity().await.account.as_deref().unwrap_or("account")
     }
 
     /// Where the stack's generated private key is.

@@ -10,7 +10,7 @@ use super::{Action, Change, ChangeSet, Field, Planned, Refusal, left_alone, not_
 use crate::call::{Call, GroupRef, Instance, KeySource, Rule, SecurityGroup, Source, TagTarget, Wait};
 use crate::desired::Desired;
 use crate::observed::{Live, LiveInstance, LiveKeyPair, LiveRule, LiveSecurityGroup, LiveSource};
-use crate::resource::{Address, Names, Ownership, USER_DATA_TAG};
+use crate::resource::{Address, Names, Ownership, Tags, USER_DATA_TAG};
 
 pub(super) fn key_pair(desired: &Desired, live: &Live, set: &mut ChangeSet) {
     let address = Address::KeyPair;
@@ -49,8 +49,8 @@ pub(super) fn key_pair(desired: &Desired, live: &Live, set: &mut ChangeSet) {
                 });
                 return;
             }
-            let (fields, missing) = tag_changes(&wanted.tags, &found.tags);
-            push_update(set, address, name, fields, tag_call(&found.id, missing));
+            let (fields, calls) = tag_calls(&wanted.tags, &found.tags, &found.id);
+            push_update(set, address, name, fields, calls);
         }
     }
 }
@@ -129,9 +129,9 @@ fn security_group(
         return;
     }
     let (mut fields, mut calls) = rule_changes(address, wanted, found, live);
-    let (tag_fields, missing) = tag_changes(&wanted.tags, &found.tags);
+    let (tag_fields, tag_calls) = tag_calls(&wanted.tags, &found.tags, &found.id);
     fields.extend(tag_fields);
-    calls.extend(tag_call(&found.id, missing));
+    calls.extend(tag_calls);
     push_update(set, address, wanted.name.clone(), fields, calls);
 }
 
@@ -297,8 +297,7 @@ pub(super) fn instance(desired: &Desired, live: &Live, set: &mut ChangeSet) {
 
 fn update_instance(wanted: &Instance, found: &LiveInstance, name: String, set: &mut ChangeSet) {
     let address = Address::Instance;
-    let (mut fields, missing) = tag_changes(&wanted.tags, &found.tags);
-    let mut calls = tag_call(&found.id, missing);
+    let (mut fields, mut calls) = tag_calls(&wanted.tags, &found.tags, &found.id);
     if found.imds_v2_only == Some(false) {
         fields.push(Field::new("imds_v2_only", false, true));
         calls.push(Planned::new(Call::RequireImdsV2(found.id.clone()), "IMDSv1 answers to anybody on the host"));
@@ -444,9 +443,9 @@ pub(super) fn push_update(
     set.changes.push(Change { address, name, action: Action::Update, reason, fields, calls });
 }
 
-fn tag_call(id: &str, missing: crate::resource::Tags) -> Vec<Planned> {
-    if missing.is_empty() {
-        return Vec::new();
-    }
-    vec![Planned::new(Call::AddTags(TagTarget::Ec2(id.to_owned()), missing), "tags of the plan file")]
+/// The tags of an EC2 resource that differ, and the calls that put them right.
+fn tag_calls(wanted: &Tags, live: &Tags, id: &str) -> (Vec<Field>, Vec<Planned>) {
+    let mut changes = tag_changes(wanted, live);
+    let fields = std::mem::take(&mut changes.fields);
+    (fields, changes.calls(&TagTarget::Ec2(id.to_owned())))
 }

@@ -9,7 +9,7 @@ use super::{Action, Change, ChangeSet, Field, Planned, Refusal, left_alone, not_
 use crate::call::{Call, ParameterGroup, SubnetGroup, TagTarget};
 use crate::desired::Desired;
 use crate::observed::{Live, LiveParameterGroup, LiveSubnetGroup};
-use crate::resource::{Address, Names, Ownership, Tags};
+use crate::resource::{Address, Ownership, Tags};
 
 /// ModifyCacheParameterGroup takes at most so many parameters a call.
 const PARAMETERS_A_CALL: usize = 20;
@@ -17,7 +17,8 @@ const PARAMETERS_A_CALL: usize = 20;
 pub(super) fn subnet_group(desired: &Desired, live: &Live, set: &mut ChangeSet) {
     let address = Address::SubnetGroup;
     let wanted = &desired.subnet_group;
-    let Some(found) = &live.subnet_group else {
+    // What has another name is a stranger's, and in nobody's way.
+    let Some(found) = live.subnet_group.as_ref().filter(|found| found.name == wanted.name) else {
         set.changes.push(Change {
             address,
             name: wanted.name.clone(),
@@ -47,7 +48,8 @@ pub(super) fn subnet_group(desired: &Desired, live: &Live, set: &mut ChangeSet) 
         });
         return;
     }
-    let (fields, calls) = subnet_changes(wanted, found);
+    let (mut fields, mut calls) = subnet_changes(wanted, found);
+    spare_groups(live, &mut fields, &mut calls);
     push_update(set, address, wanted.name.clone(), fields, calls);
 }
 
@@ -64,7 +66,23 @@ fn subnet_changes(wanted: &SubnetGroup, found: &LiveSubnetGroup) -> (Vec<Field>,
     (fields, calls)
 }
 
-/// Tags that are missing, where both the live ones and the ARN are known.
+/// Deletes further subnet groups of the stack's own, once its nodes show which one they are in: until then another run
+/// may be about to use one of them.
+fn spare_groups(live: &Live, fields: &mut Vec<Field>, calls: &mut Vec<Planned>) {
+    let members = live.replication_group.iter().flat_map(|group| &group.members);
+    let used: BTreeSet<&str> = members.filter_map(|member| member.subnet_group.as_deref()).collect();
+    if used.is_empty() {
+        return;
+    }
+    let is_spare = |group: &&LiveSubnetGroup| group.ownership == Ownership::Ours && !used.contains(group.name.as_str());
+    for group in live.spare_subnet_groups.iter().filter(is_spare) {
+        fields.push(Field::new("spare", group.name.as_str(), Value::Null));
+        let call = Call::DeleteSubnetGroup(group.name.clone());
+        calls.push(Planned::new(call, "two runs at once have made one each, and no node is in this one"));
+    }
+}
+
+/// Tags that differ, where both the live ones and the ARN are known.
 pub(super) fn add_tags(
     wanted: &Tags,
     live: Option<&Tags>,
@@ -73,12 +91,9 @@ pub(super) fn add_tags(
     calls: &mut Vec<Planned>,
 ) {
     let (Some(live), Some(arn)) = (live, arn) else { return };
-    let (tag_fields, missing) = tag_changes(wanted, live);
-    if !missing.is_empty() {
-        fields.extend(tag_fields);
-        let call = Call::AddTags(TagTarget::ElastiCache(arn.to_owned()), missing);
-        calls.push(Planned::new(call, "tags of the plan file"));
-    }
+    let mut changes = tag_changes(wanted, live);
+    fields.append(&mut changes.fields);
+    calls.extend(changes.calls(&TagTarget::ElastiCache(arn.to_owned())));
 }
 
 pub(super) fn parameter_group(desired: &Desired, live: &Live, set: &mut ChangeSet) {
@@ -210,17 +225,27 @@ fn delete_parameter_groups(groups: &[&LiveParameterGroup], reason: &str, set: &m
     push_delete(set, Address::ParameterGroup, names.join(", "), reason, calls);
 }
 
-/// Deletes the subnet group and the parameter groups.
-pub(super) fn teardown(live: &Live, names: &Names, set: &mut ChangeSet) {
-    let reason = "the stack is destroyed";
-    if let Some(found) = &live.subnet_group {
-        let name = names.subnet_group();
-        left_alone(set, Address::SubnetGroup, &name, found.ownership);
-        if found.ownership == Ownership::Ours {
-            let calls = vec![Planned::new(Call::DeleteSubnetGroup(name.clone()), reason)];
-            push_delete(set, Address::SubnetGroup, name, reason, calls);
-        }
+fn delete_subnet_groups(live: &Live, reason: &str, set: &mut ChangeSet) {
+    let (ours, others): (Vec<_>, Vec<_>) = live
+        .subnet_group
+        .iter()
+        .chain(&live.spare_subnet_groups)
+        .partition(|group: &&LiveSubnetGroup| group.ownership == Ownership::Ours);
+    for group in others {
+        left_alone(set, Address::SubnetGroup, &group.name, group.ownership);
     }
+    if ours.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = ours.iter().map(|group| group.name.as_str()).collect();
+    let deletion = |name: &&str| Planned::new(Call::DeleteSubnetGroup((*name).to_owned()), reason);
+    push_delete(set, Address::SubnetGroup, names.join(", "), reason, names.iter().map(deletion).collect());
+}
+
+/// Deletes the subnet groups and the parameter groups.
+pub(super) fn teardown(live: &Live, set: &mut ChangeSet) {
+    let reason = "the stack is destroyed";
+    delete_subnet_groups(live, reason, set);
     let (ours, others): (Vec<_>, Vec<_>) =
         live.parameter_groups.iter().partition(|group| group.ownership == Ownership::Ours);
     for group in others {

@@ -10,13 +10,15 @@ mod replication_group;
 
 pub use replication_group::log_text;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::{Call, Wait};
+use crate::call::{Call, TagTarget, Wait};
 use crate::desired::Desired;
 use crate::observed::{Live, Snapshots};
-use crate::resource::{Address, Names, Ownership, Tags};
+use crate::resource::{Address, EXPIRES_TAG, Names, Ownership, Tags};
 
 /// What happens to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -175,7 +177,7 @@ pub struct Keep<'a> {
 fn torn_down(names: &Names, live: &Live, keep: Option<&Keep>) -> ChangeSet {
     let mut set = ChangeSet::default();
     ec2::teardown(live, names, &mut set);
-    elasticache::teardown(live, names, &mut set);
+    elasticache::teardown(live, &mut set);
     match keep {
         None => replication_group::teardown(live, names, &mut set),
         Some(keep) => replication_group::teardown_keeping(live, names, keep, &mut set),
@@ -205,11 +207,32 @@ impl Field {
     }
 }
 
-/// The tags that are missing or differ, as fields and as what is to be put on. Tags that others have put on are none
-/// of our business and stay.
-fn tag_changes(desired: &Tags, live: &Tags) -> (Vec<Field>, Tags) {
-    let mut fields = Vec::new();
-    let mut missing = Tags::new();
+/// Tags that differ.
+#[derive(Default)]
+struct TagChanges {
+    /// What differs, for people.
+    fields: Vec<Field>,
+    /// What is to be put on.
+    missing: Tags,
+    /// Keys to be taken off.
+    gone: BTreeSet<String>,
+}
+
+impl TagChanges {
+    /// The calls that put it right.
+    fn calls(self, target: &TagTarget) -> Vec<Planned> {
+        let missing = (!self.missing.is_empty())
+            .then(|| Planned::new(Call::AddTags(target.clone(), self.missing), "tags of the plan file"));
+        let gone = (!self.gone.is_empty())
+            .then(|| Planned::new(Call::RemoveTags(target.clone(), self.gone), "the stack doesn't expire any more"));
+        missing.into_iter().chain(gone).collect()
+    }
+}
+
+/// The tags that are missing or differ. Tags that others have put on are none of our business and stay; of ours the
+/// one goes that a stack without an expiry doesn't have.
+fn tag_changes(desired: &Tags, live: &Tags) -> TagChanges {
+    let TagChanges { mut fields, mut missing, mut gone } = TagChanges::default();
     for (key, value) in desired {
         if live.get(key) != Some(value) {
             let before = live.get(key).map_or(Value::Null, |value| Value::from(value.as_str()));
@@ -217,7 +240,11 @@ fn tag_changes(desired: &Tags, live: &Tags) -> (Vec<Field>, Tags) {
             missing.insert(key.clone(), value.clone());
         }
     }
-    (fields, missing)
+    if let Some(before) = live.get(EXPIRES_TAG).filter(|_| !desired.contains_key(EXPIRES_TAG)) {
+        fields.push(Field::new(format!("tags.{EXPIRES_TAG}"), before.as_str(), Value::Null));
+        gone.insert(EXPIRES_TAG.to_owned());
+    }
+    TagChanges { fields, missing, gone }
 }
 
 /// A resource that has our name and isn't ours, or whose tags can't be read.

@@ -2,11 +2,13 @@
 //!
 //! [`Spec`] holds exactly what the file says; what the file leaves out is `None` here, and gets its default in
 //! `desired`, so that there is one place for each. `read` makes a [`Spec`] from text or says everything that is
-//! wrong with it at once. Imports `resource` alone; reads no files and no environment (both are arguments).
+//! wrong with it at once. Imports `lifetime` alone; reads no files and no environment (both are arguments).
 
 mod read;
 
 use std::collections::BTreeMap;
+
+use crate::lifetime::Length;
 
 #[cfg(test)]
 pub(crate) use read::fields::TABLES;
@@ -20,8 +22,14 @@ pub struct Spec {
     pub name: String,
     /// AWS region, such as `us-east-1`. `None`: from the command line or the AWS configuration.
     pub region: Option<String>,
-    /// Tags of every resource, at most 47 (AWS allows 50, and up to three are ours).
+    /// Tags of every resource, at most 45 (AWS allows 50, and up to five are ours).
     pub tags: BTreeMap<String, String>,
+    /// `expires_in: 2h`: how long the stack lives from when it is made or renewed; `cleanup` deletes it afterwards.
+    /// `None`: it doesn't expire.
+    pub expires_in: Option<Length>,
+    /// `owner: ann`: whose it is, 1 to 64 characters that a tag may have. `None`: as it is; of a new stack, whoever
+    /// makes it.
+    pub owner: Option<String>,
     /// Where the resources live.
     pub network: NetworkSpec,
     /// The EC2 client host; `None`: a cluster alone.

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 /// Each module of the library, and the modules of ours that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("resource", &[]),
-    ("spec", &["resource"]),
+    ("lifetime", &[]),
+    ("spec", &["lifetime", "resource"]),
     ("templates", &["spec"]),
     ("engine_version", &["spec"]),
     ("observed", &["resource", "spec"]),
     ("call", &["resource", "spec", "observed"]),
-    ("desired", &["resource", "spec", "observed", "call", "engine_version"]),
+    ("desired", &["resource", "lifetime", "spec", "observed", "call", "engine_version"]),
     ("diff", &["resource", "spec", "observed", "call", "engine_version", "desired"]),
     ("steps", &["resource", "call", "diff"]),
     ("event", &["resource", "steps"]),
@@ -22,13 +23,16 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cluster", &["resource", "observed", "call", "cloud", "secret"]),
     ("keys", &[]),
     ("secret", &[]),
-    ("aws", &["resource", "spec", "observed", "call", "diff", "cloud", "keys", "secret"]),
+    ("stacks", &["resource", "lifetime", "observed"]),
+    ("aws", &["resource", "lifetime", "spec", "observed", "call", "diff", "stacks", "cloud", "keys", "secret"]),
     ("node", &[]),
 ];
 
 /// Modules that are values in, values out.
 const PURE: &[&str] = &[
     "resource",
+    "lifetime",
+    "stacks",
     "spec",
     "templates",
     "engine_version",

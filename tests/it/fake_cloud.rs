@@ -14,7 +14,7 @@ use shardform::observed::{
     LiveReplicationGroup, LiveRule, LiveSecurityGroup, LiveSource, LiveSubnetGroup, Observed, Query, Snapshot,
     Snapshots, Subnet, Surroundings,
 };
-use shardform::resource::{Address, Names, Ownership};
+use shardform::resource::{Address, Names, Ownership, Tags};
 use tokio::time::Instant;
 
 /// How long a replication group takes for each change.
@@ -49,6 +49,7 @@ pub fn surroundings() -> Surroundings {
     };
     Surroundings {
         account: Some("000000000000".to_owned()),
+        caller: None,
         subnets: ["a", "b", "c", "d"].map(subnet).to_vec(),
         image_id: Some("ami-1".to_owned()),
         ec2_instance_connect: Some("pl-1".to_owned()),
@@ -299,10 +300,14 @@ impl State {
                     instance.state = "shutting-down".to_owned();
                 }
             }
-            Call::AddTags(target, tags) => self.add_tags(target, tags),
+            Call::AddTags(target, tags) => self.change_tags(target, |live| live.extend(tags.clone())),
+            Call::RemoveTags(target, keys) => {
+                self.change_tags(target, |live| live.retain(|key, _| !keys.contains(key)));
+            }
             Call::CreateSubnetGroup(group) => {
                 self.observed.live.subnet_group = Some(LiveSubnetGroup {
                     ownership: Ownership::Ours,
+                    name: group.name.clone(),
                     arn: Some(format!("arn:subnetgroup:{}", group.name)),
                     vpc_id: "vpc-1".to_owned(),
                     subnet_ids: group.subnet_ids.clone(),
@@ -311,6 +316,11 @@ impl State {
             }
             Call::ModifySubnetGroup(_, ids) => {
                 self.observed.live.subnet_group.as_mut().expect("it is there").subnet_ids = ids.clone();
+            }
+            Call::DeleteSubnetGroup(name)
+                if self.observed.live.subnet_group.as_ref().is_some_and(|own| own.name != *name) =>
+            {
+                self.observed.live.spare_subnet_groups.retain(|group| group.name != *name);
             }
             Call::DeleteSubnetGroup(_) => {
                 assert!(self.observed.live.replication_group.is_none(), "the subnet group is in use");
@@ -411,20 +421,20 @@ impl State {
         }
     }
 
-    fn add_tags(&mut self, target: &TagTarget, tags: &BTreeMap<String, String>) {
+    fn change_tags(&mut self, target: &TagTarget, change: impl Fn(&mut Tags)) {
         let live = &mut self.observed.live;
         match target {
             TagTarget::Ec2(id) => {
                 for group in [&mut live.client_group, &mut live.cluster_group].into_iter().flatten() {
                     if group.id == *id {
-                        group.tags.extend(tags.clone());
+                        change(&mut group.tags);
                     }
                 }
                 for instance in live.instances.iter_mut().filter(|instance| instance.id == *id) {
-                    instance.tags.extend(tags.clone());
+                    change(&mut instance.tags);
                 }
                 if let Some(key) = live.key_pair.as_mut().filter(|key| key.id == *id) {
-                    key.tags.extend(tags.clone());
+                    change(&mut key.tags);
                 }
             }
             TagTarget::ElastiCache(arn) => {
@@ -433,7 +443,7 @@ impl State {
                 let group = live.replication_group.as_mut().map(|group| (&group.arn, &mut group.tags));
                 for (own, live_tags) in subnet.into_iter().chain(parameters).chain(group) {
                     if own.as_ref() == Some(arn) {
-                        live_tags.get_or_insert_default().extend(tags.clone());
+                        change(live_tags.get_or_insert_default());
                     }
                 }
             }
@@ -442,8 +452,9 @@ impl State {
 
     fn create_group(&mut self, group: &ReplicationGroup, ids: &Ids) {
         assert!(self.observed.live.subnet_group.is_some(), "the subnet group is there first");
-        let names = &self.names;
-        assert_eq!(group.subnet_group, names.subnet_group());
+        assert!(self.names.subnet_group_suffix(&group.subnet_group).is_some(), "it begins with the stack's name");
+        let made = self.observed.live.subnet_group.as_ref().map(|group| group.name.as_str());
+        assert_eq!(Some(group.subnet_group.as_str()), made);
         if group.own_parameter_group {
             let made = &self.observed.live.parameter_groups;
             let found = made.iter().find(|made| made.name == group.parameter_group).expect("made first");

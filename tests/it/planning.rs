@@ -29,8 +29,13 @@ pub fn spec(text: &str) -> Spec {
 }
 
 pub fn plan(text: &str, cloud: &FakeCloud) -> ChangeSet {
+    plan_with(text, cloud, &Inputs::default())
+}
+
+/// The same with what the command line and the clock say.
+pub fn plan_with(text: &str, cloud: &FakeCloud, inputs: &Inputs) -> ChangeSet {
     let observed = cloud.observed();
-    let inputs = Inputs { public_key: Some("ssh-ed25519 AAAA me@here".to_owned()) };
+    let inputs = Inputs { public_key: Some("ssh-ed25519 AAAA me@here".to_owned()), ..inputs.clone() };
     let wanted = desired(&spec(text), &inputs, &observed).expect("it is possible");
     diff(&wanted, &observed.live)
 }

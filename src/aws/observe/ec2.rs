@@ -13,7 +13,7 @@ use crate::observed::{LiveInstance, LiveKeyPair, LiveRule, LiveSecurityGroup, Li
 use crate::resource::{Ownership, STACK_TAG, USER_DATA_TAG};
 
 /// States of a client host that is there, or can be again.
-const LIVE_STATES: [InstanceStateName; 4] =
+pub(in crate::aws) const LIVE_STATES: [InstanceStateName; 4] =
     [InstanceStateName::Pending, InstanceStateName::Running, InstanceStateName::Stopping, InstanceStateName::Stopped];
 
 /// All groups of these names, of whatever VPC.

@@ -12,9 +12,13 @@ use crate::aws::error::{failed, own};
 use crate::aws::{AwsCloud, text};
 use crate::cloud::{CloudError, ErrorKind};
 use crate::diff::log_text;
+use crate::lifetime::read_suffix;
 use crate::observed::{Endpoint, LiveMember, LiveNodeGroup, LiveParameterGroup, LiveReplicationGroup, LiveSubnetGroup};
 use crate::resource::{Names, Ownership, Tags};
 use crate::spec::{LogDelivery, LogDestination, LogFormat, LogType};
+
+/// ElastiCache's longest page.
+pub(in crate::aws) const MOST_RECORDS: i32 = 100;
 
 /// The replication group, its tags, and what its members tell.
 pub(super) async fn replication_group(cloud: &AwsCloud, id: &str) -> Result<Option<LiveReplicationGroup>, CloudError> {
@@ -53,16 +57,16 @@ pub(in crate::aws) async fn tags(cloud: &AwsCloud, arn: Option<&str>) -> Result<
     Ok(list.into_iter().filter_map(pair).collect())
 }
 
-/// Whether a group's members are in this subnet group, or in one of these security groups.
+/// Whether a group's members are in one of these subnet groups, or of these security groups.
 pub(in crate::aws) async fn lives_in(
     cloud: &AwsCloud,
     group: &api::ReplicationGroup,
-    subnet_group: Option<&str>,
+    subnet_groups: &BTreeSet<String>,
     security_groups: &BTreeSet<String>,
 ) -> Result<bool, CloudError> {
     let members = members(cloud, group, clusters(cloud, None).await?).await?;
     Ok(members.iter().filter_map(member).any(|member| {
-        let in_subnets = subnet_group.is_some_and(|name| member.subnet_group.as_deref() == Some(name));
+        let in_subnets = member.subnet_group.as_ref().is_some_and(|name| subnet_groups.contains(name));
         in_subnets || !member.group_ids.is_disjoint(security_groups)
     }))
 }
@@ -74,8 +78,12 @@ struct Page {
 }
 
 async fn clusters(cloud: &AwsCloud, marker: Option<String>) -> Result<Page, CloudError> {
-    let request =
-        cloud.elasticache.describe_cache_clusters().show_cache_node_info(true).max_records(100).set_marker(marker);
+    let request = cloud
+        .elasticache
+        .describe_cache_clusters()
+        .show_cache_node_info(true)
+        .max_records(MOST_RECORDS)
+        .set_marker(marker);
     match request.send().await.map_err(failed("elasticache:DescribeCacheClusters")) {
         Ok(answer) => Ok(Page {
             clusters: answer.cache_clusters.unwrap_or_default(),
@@ -183,7 +191,7 @@ pub(in crate::aws) fn live_group(
     }
 }
 
-fn endpoint(endpoint: &api::Endpoint) -> Option<Endpoint> {
+pub(in crate::aws) fn endpoint(endpoint: &api::Endpoint) -> Option<Endpoint> {
     Some(Endpoint { address: text(endpoint.address())?, port: u16::try_from(endpoint.port()?).ok()? })
 }
 
@@ -297,19 +305,72 @@ fn pending(group: &api::ReplicationGroup, members: &[api::CacheCluster]) -> Vec<
     texts.into_iter().collect()
 }
 
-/// The subnet group and its tags.
-pub(in crate::aws) async fn subnet_group(cloud: &AwsCloud, name: &str) -> Result<Option<LiveSubnetGroup>, CloudError> {
-    let Some(group) = describe_subnet_group(cloud, name).await? else {
-        return Ok(None);
-    };
-    let tags = tags(cloud, group.arn()).await.ok();
-    Ok(Some(LiveSubnetGroup {
-        ownership: Ownership::of(tags.as_ref(), &cloud.options.stack),
+/// The subnet groups whose names are the stack's, with whatever they say behind it, and their tags. Names that say
+/// anything else are of no interest, and nobody's tags are read for them.
+pub(in crate::aws) async fn subnet_groups(cloud: &AwsCloud, names: &Names) -> Result<Vec<LiveSubnetGroup>, CloudError> {
+    let request = cloud.elasticache.describe_cache_subnet_groups().max_records(MOST_RECORDS);
+    let groups: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
+    let groups = groups.map_err(failed("elasticache:DescribeCacheSubnetGroups"))?;
+    let is_named = |name: &str| names.subnet_group_suffix(name).and_then(read_suffix).is_some();
+    let mut found: Vec<LiveSubnetGroup> =
+        groups.iter().filter(|group| group.cache_subnet_group_name().is_some_and(is_named)).map(live_subnets).collect();
+    let arns: Vec<Option<String>> = found.iter().map(|group| group.arn.clone()).collect();
+    for (group, tags) in found.iter_mut().zip(all_tags(cloud, arns).await) {
+        group.ownership = Ownership::of(tags.as_ref(), &names.stack);
+        group.tags = tags;
+    }
+    Ok(found)
+}
+
+fn live_subnets(group: &api::CacheSubnetGroup) -> LiveSubnetGroup {
+    LiveSubnetGroup {
+        ownership: Ownership::Unknown,
+        name: group.cache_subnet_group_name().unwrap_or_default().to_owned(),
         arn: text(group.arn()),
         vpc_id: group.vpc_id().unwrap_or_default().to_owned(),
         subnet_ids: group.subnets().iter().filter_map(|subnet| text(subnet.subnet_identifier())).collect(),
-        tags,
-    }))
+        tags: None,
+    }
+}
+
+/// Which of the groups of its name a stack lives in, and which of its own are left over. A stranger's counts only where
+/// its name is the plain one: any other is in nobody's way.
+pub(super) fn choose_subnet_group(
+    mut groups: Vec<LiveSubnetGroup>,
+    names: &Names,
+    cluster: Option<&LiveReplicationGroup>,
+) -> (Option<LiveSubnetGroup>, Vec<LiveSubnetGroup>) {
+    let members = cluster.into_iter().flat_map(|cluster| &cluster.members);
+    let used: BTreeSet<&str> = members.filter_map(|member| member.subnet_group.as_deref()).collect();
+    let plain = names.subnet_group("");
+    groups.retain(|group| group.ownership != Ownership::Foreign || group.name == plain);
+    let rank = |group: &LiveSubnetGroup| match group.ownership {
+        Ownership::Ours => (0, !used.contains(group.name.as_str()), group.name.clone()),
+        Ownership::Unknown => (1, !used.contains(group.name.as_str()), group.name.clone()),
+        Ownership::Foreign => (2, true, group.name.clone()),
+    };
+    groups.sort_by_key(rank);
+    let mut groups = groups.into_iter();
+    let chosen = groups.next();
+    (chosen, groups.filter(|group| group.ownership != Ownership::Foreign).collect())
+}
+
+/// The tags of several resources by their ARNs, side by side and in this order; `None`: they can't be read.
+pub(in crate::aws) async fn all_tags(cloud: &AwsCloud, arns: Vec<Option<String>>) -> Vec<Option<Tags>> {
+    let mut read: Vec<Option<Tags>> = arns.iter().map(|_| None).collect();
+    let mut reads = JoinSet::new();
+    for (index, arn) in arns.into_iter().enumerate() {
+        let Some(arn) = arn else { continue };
+        let request = cloud.elasticache.list_tags_for_resource().resource_name(arn);
+        reads.spawn(async move { (index, request.send().await.ok()) });
+    }
+    // A read neither panics nor is it ever aborted.
+    while let Some(done) = reads.join_next().await {
+        let Ok((index, Some(answer))) = done else { continue };
+        let pairs = answer.tag_list.unwrap_or_default().into_iter();
+        read[index] = Some(pairs.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect());
+    }
+    read
 }
 
 pub(in crate::aws) async fn describe_subnet_group(
@@ -335,19 +396,10 @@ pub(super) async fn parameter_groups(cloud: &AwsCloud, names: &Names) -> Result<
         Err(error) => return Err(error),
     };
     let mut found: Vec<LiveParameterGroup> = groups.iter().filter_map(|group| live_parameters(group, names)).collect();
-    let mut reads = JoinSet::new();
-    for (index, group) in found.iter().enumerate() {
-        let request = cloud.elasticache.list_tags_for_resource().set_resource_name(group.arn.clone());
-        if group.arn.is_some() {
-            reads.spawn(async move { (index, request.send().await.ok()) });
-        }
-    }
-    while let Some(read) = reads.join_next().await {
-        let Ok((index, Some(answer))) = read else { continue };
-        let pairs = answer.tag_list.unwrap_or_default().into_iter();
-        let tags: Tags = pairs.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
-        found[index].ownership = Ownership::of(Some(&tags), &names.stack);
-        found[index].tags = Some(tags);
+    let arns: Vec<Option<String>> = found.iter().map(|group| group.arn.clone()).collect();
+    for (group, tags) in found.iter_mut().zip(all_tags(cloud, arns).await) {
+        group.ownership = Ownership::of(tags.as_ref(), &names.stack);
+        group.tags = tags;
     }
     Ok(found)
 }

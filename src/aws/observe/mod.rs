@@ -18,7 +18,7 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     let group_names = group_names(query, around);
     let named_key = around.and_then(|around| around.key_name.as_deref());
     let parameters_of = around.and_then(|around| around.parameter_group.as_deref());
-    let (own_key, subnets_of, group_id) = (names.key_pair(), names.subnet_group(), names.replication_group());
+    let (own_key, group_id) = (names.key_pair(), names.replication_group());
     let ec2 = async {
         tokio::try_join!(
             Box::pin(ec2::security_groups(cloud, &group_names)),
@@ -29,7 +29,7 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     let elasticache = async {
         tokio::try_join!(
             Box::pin(elasticache::replication_group(cloud, &group_id)),
-            Box::pin(elasticache::subnet_group(cloud, &subnets_of)),
+            Box::pin(elasticache::subnet_groups(cloud, names)),
             Box::pin(elasticache::parameter_groups(cloud, names)),
             Box::pin(elasticache::user_parameters(cloud, parameters_of)),
         )
@@ -42,7 +42,9 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
     )?;
     surroundings.snapshots = snapshots;
     let (groups, mut instances, keys) = ec2;
-    let (replication_group, subnet_group, mut parameter_groups, parameters) = elasticache;
+    let (replication_group, subnet_groups, mut parameter_groups, parameters) = elasticache;
+    let (subnet_group, spare_subnet_groups) =
+        elasticache::choose_subnet_group(subnet_groups, names, replication_group.as_ref());
     if let Some(around) = around {
         surroundings.named_groups = ec2::named_groups(&groups, &around.group_names);
         surroundings.key_exists =
@@ -64,6 +66,7 @@ pub(super) async fn observe(cloud: &AwsCloud, query: &Query) -> Result<Observed,
         instances,
         cluster_group: own_group(&names.cluster_group()),
         subnet_group,
+        spare_subnet_groups,
         parameter_groups,
         replication_group,
     };

@@ -18,15 +18,23 @@ pub(super) async fn surroundings(
     let Some(query) = query else {
         return Ok(Surroundings::default());
     };
-    let account = async { Ok(cloud.account().await.map(str::to_owned)) };
-    let (account, subnets, image_id, ec2_instance_connect, engine_versions) = tokio::try_join!(
-        account,
+    let identity = async { Ok(cloud.identity().await.clone()) };
+    let (identity, subnets, image_id, ec2_instance_connect, engine_versions) = tokio::try_join!(
+        identity,
         Box::pin(subnets(cloud, &query.network)),
         Box::pin(image(cloud, query.image)),
         Box::pin(prefix_list(cloud, query.ec2_instance_connect)),
         Box::pin(engine_versions(cloud, query.engine)),
     )?;
-    Ok(Surroundings { account, subnets, image_id, ec2_instance_connect, engine_versions, ..Surroundings::default() })
+    Ok(Surroundings {
+        account: identity.account,
+        caller: identity.caller,
+        subnets,
+        image_id,
+        ec2_instance_connect,
+        engine_versions,
+        ..Surroundings::default()
+    })
 }
 
 async fn subnets(cloud: &AwsCloud, network: &NetworkSpec) -> Result<Vec<Subnet>, CloudError> {

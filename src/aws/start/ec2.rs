@@ -340,6 +340,12 @@ pub(super) async fn add_tags(cloud: &AwsCloud, id: &str, tags: &Tags) -> Result<
     request.send().await.map(drop).map_err(failed("ec2:CreateTags"))
 }
 
+pub(super) async fn remove_tags(cloud: &AwsCloud, id: &str, keys: &BTreeSet<String>) -> Result<(), CloudError> {
+    let tags = keys.iter().map(|key| api::Tag::builder().key(key).build()).collect();
+    let request = cloud.ec2.delete_tags().resources(id).set_tags(Some(tags));
+    request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

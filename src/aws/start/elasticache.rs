@@ -52,6 +52,12 @@ pub(super) async fn add_tags(cloud: &AwsCloud, arn: &str, tags: &Tags) -> Result
     answer.map(drop).map_err(failed("elasticache:AddTagsToResource"))
 }
 
+pub(super) async fn remove_tags(cloud: &AwsCloud, arn: &str, keys: &BTreeSet<String>) -> Result<(), CloudError> {
+    let keys = keys.iter().cloned().collect();
+    let request = cloud.elasticache.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(keys));
+    gone_is_fine(request.send().await.map(drop).map_err(failed("elasticache:RemoveTagsFromResource")))
+}
+
 pub(super) async fn create_subnet_group(cloud: &AwsCloud, group: &SubnetGroup) -> Result<(), CloudError> {
     const OPERATION: &str = "elasticache:CreateCacheSubnetGroup";
     let request = cloud

@@ -46,6 +46,10 @@ async fn without_id(cloud: &AwsCloud, call: &Call, ids: &Ids) -> Result<(), Clou
         Call::TerminateInstances(instances) => Box::pin(ec2::terminate(cloud, instances)).await,
         Call::AddTags(TagTarget::Ec2(id), tags) => Box::pin(ec2::add_tags(cloud, id, tags)).await,
         Call::AddTags(TagTarget::ElastiCache(arn), tags) => Box::pin(elasticache::add_tags(cloud, arn, tags)).await,
+        Call::RemoveTags(TagTarget::Ec2(id), keys) => Box::pin(ec2::remove_tags(cloud, id, keys)).await,
+        Call::RemoveTags(TagTarget::ElastiCache(arn), keys) => {
+            Box::pin(elasticache::remove_tags(cloud, arn, keys)).await
+        }
         Call::CreateSubnetGroup(group) => Box::pin(elasticache::create_subnet_group(cloud, group)).await,
         Call::ModifySubnetGroup(name, subnets) => {
             Box::pin(elasticache::modify_subnet_group(cloud, name, subnets)).await

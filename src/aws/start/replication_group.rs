@@ -8,7 +8,7 @@ use super::elasticache::{adopt, already_exists, tag_list, unchanged_is_fine};
 use super::{gone_is_fine, not_ours, resolve};
 use crate::aws::error::{failed, own};
 use crate::aws::observe::ec2::security_groups;
-use crate::aws::observe::elasticache::{describe_group, is_not_found, lives_in, subnet_group, tags};
+use crate::aws::observe::elasticache::{describe_group, is_not_found, lives_in, subnet_groups, tags};
 use crate::aws::observe::snapshots;
 use crate::aws::{AwsCloud, ec2_tags};
 use crate::call::{
@@ -435,13 +435,14 @@ async fn verify(cloud: &AwsCloud, operation: &str, id: &str, found: &api::Replic
 async fn lives_in_own(cloud: &AwsCloud, found: &api::ReplicationGroup) -> Result<bool, CloudError> {
     let stack = &cloud.options.stack;
     let names = Names::new(stack);
-    let (subnets_of, groups_of) = (names.subnet_group(), BTreeSet::from([names.cluster_group()]));
-    let (subnets, groups) = tokio::try_join!(subnet_group(cloud, &subnets_of), security_groups(cloud, &groups_of))?;
-    let own_subnets = subnets.filter(|subnets| subnets.ownership == Ownership::Ours).map(|_| subnets_of.as_str());
+    let groups_of = BTreeSet::from([names.cluster_group()]);
+    let (subnets, groups) = tokio::try_join!(subnet_groups(cloud, &names), security_groups(cloud, &groups_of))?;
+    let own_subnets = subnets.into_iter().filter(|subnets| subnets.ownership == Ownership::Ours);
+    let own_subnets = own_subnets.map(|subnets| subnets.name).collect();
     let own_groups =
         groups.iter().filter(|group| Ownership::of(Some(&ec2_tags(group.tags())), stack) == Ownership::Ours);
     let own_groups = own_groups.filter_map(|group| group.group_id().map(str::to_owned)).collect();
-    lives_in(cloud, found, own_subnets, &own_groups).await
+    lives_in(cloud, found, &own_subnets, &own_groups).await
 }
 
 #[cfg(test)]
@@ -474,7 +475,8 @@ mod tests {
             ),
             "DescribeCacheSubnetGroups" => result(
                 "DescribeCacheSubnetGroups",
-                "<CacheSubnetGroups><CacheSubnetGroup><ARN>arn:subnets</ARN></CacheSubnetGroup></CacheSubnetGroups>",
+                "<CacheSubnetGroups><CacheSubnetGroup><CacheSubnetGroupName>day19-cluster</CacheSubnetGroupName>\
+                 <ARN>arn:subnets</ARN></CacheSubnetGroup></CacheSubnetGroups>",
             ),
             "DescribeSecurityGroups" => response("DescribeSecurityGroups", ""),
             action => result(action, ""),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use shardform::cluster::drill::admission::Wanted;
+use shardform::lifetime::{LONGEST_S, Length, seconds};
 
 use crate::environment::Environment;
 
@@ -104,9 +105,10 @@ pub enum Command {
     #[command(after_help = help!(
         "shardform apply day19.yaml",
         "shardform apply day19.yaml --local --yes          on this machine, without asking",
-        "shardform apply day19.yaml --timeout 20m          leave after 20 minutes; run it again to go on"
+        "shardform apply day19.yaml --timeout 20m          leave after 20 minutes; run it again to go on",
+        "shardform apply day19.yaml --expires-in 2h        `cleanup` may delete it in two hours"
     ))]
-    Apply(Change),
+    Apply(Apply),
     /// Delete all that the plan file's stack owns: show it, ask, and carry it out
     #[command(after_help = help!(
         "shardform destroy day19.yaml",
@@ -132,6 +134,19 @@ pub enum Command {
         "shardform failover day19.yaml --shard 1 --json | jq '.drills[].writes.outages'"
     ))]
     Failover(Failover),
+    /// Show all stacks of the account, without a plan file
+    #[command(after_help = help!(
+        "shardform list                                    age, owner, expiry, nodes and state",
+        "shardform list --all-regions --json | jq -r '.stacks[] | select(.expired) | .stack'"
+    ))]
+    List(List),
+    /// Delete the stacks that have expired: show them, ask, and carry it out
+    #[command(after_help = help!(
+        "shardform cleanup                                 without a terminal it only shows them",
+        "shardform cleanup --yes --timeout 30m             in a nightly job",
+        "shardform cleanup --older-than 7d --tag purpose=ci"
+    ))]
+    Cleanup(Cleanup),
     /// Look after the local cloud
     #[command(after_help = help!(
         "shardform local start",
@@ -223,6 +238,45 @@ pub struct Failover {
     /// Stop watching a shard after this long from its failover's begin, such as 90s or 20m
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_time)]
     pub timeout: Duration,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub struct Apply {
+    /// What `destroy` takes as well.
+    #[command(flatten)]
+    pub change: Change,
+    /// Let the stack expire after this long from now, such as 2h or 7d, before the plan file's expires_in
+    #[arg(long, value_name = "TIME", value_parser = parse_length)]
+    pub expires_in: Option<Length>,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// In all regions that the account can use
+    #[arg(long)]
+    pub all_regions: bool,
+}
+
+/// Arguments of `cleanup`.
+#[derive(Debug, clap::Args)]
+pub struct Cleanup {
+    /// Also delete what is older than this, such as 12h or 7d, whether it expires or not
+    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    pub older_than: Option<Duration>,
+    /// Delete only what has this tag; may be repeated, and then all must be there
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_set)]
+    pub tag: Vec<(String, String)>,
+    /// In all regions that the account can use
+    #[arg(long)]
+    pub all_regions: bool,
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Stop waiting after this long, such as 90s, 20m or 1h; what is begun goes on by itself
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
 }
 
 /// Arguments of `destroy`.
@@ -344,6 +398,17 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     // More than a year is a slip, and would overflow what clocks can add.
     let seconds = seconds.filter(|seconds| *seconds <= 366 * 24 * 3600);
     seconds.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// The length of a stack's life.
+fn parse_length(text: &str) -> Result<Length, String> {
+    Length::parse(text).ok_or_else(|| "a time is a number with s, m, h or d, from 10m to 366d, such as 2h".to_owned())
+}
+
+/// An age: days too.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text).filter(|seconds| *seconds <= LONGEST_S);
+    seconds.map(Duration::from_secs).ok_or_else(|| "a time is a number with s, m, h or d, such as 12h".to_owned())
 }
 
 /// Longest name of a snapshot that ElastiCache takes.

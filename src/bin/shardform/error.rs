@@ -157,6 +157,14 @@ pub enum Error {
     /// All steps are done, and something is still there.
     #[error("all is carried out, and still there is: {}", joined(.0))]
     StillThere(Vec<Address>),
+    /// Not all stacks that were to be deleted are gone.
+    #[error("not all is deleted: {}", stacks.join(", "))]
+    LeftOver {
+        /// Those that are left, with their regions where there are several.
+        stacks: Vec<String>,
+        /// What goes on with it.
+        again: String,
+    },
     /// The cluster is there, and isn't whole.
     #[error("all is carried out, but the cluster is not well: {0}")]
     Unhealthy(String),
@@ -255,6 +263,7 @@ impl Error {
             Error::TimedOut { .. } => "timed_out",
             Error::Stopped { .. } | Error::Interrupted => "interrupted",
             Error::StillDiffers(_) | Error::StillThere(_) => "still_differs",
+            Error::LeftOver { .. } => "left_over",
             Error::Unhealthy(_) => "unhealthy",
             Error::NoCluster { .. } => "no_cluster",
             Error::Drill(_) => "refused",
@@ -290,7 +299,9 @@ impl Error {
             Error::Drill(refusal) => refusal.hint(),
             Error::NotRestored { .. } => "`shardform status` shows its nodes, and the cloud may still be at it",
             Error::StillThere(_) => "`shardform status` shows it; run it again to go on",
-            Error::TimedOut { again } | Error::Stopped { again } => return Some(format!("to go on: {again}")),
+            Error::TimedOut { again } | Error::Stopped { again } | Error::LeftOver { again, .. } => {
+                return Some(format!("to go on: {again}"));
+            }
             _ => return None,
         };
         Some(hint.to_owned())

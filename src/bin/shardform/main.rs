@@ -2,8 +2,10 @@
 //!
 //! Knows how the program begins and ends: arguments in, exit code out. All errors are printed in one place (`error`).
 
+mod account;
 mod args;
 mod carry_out;
+mod cleaning;
 mod commands;
 mod ending;
 mod environment;
@@ -16,6 +18,7 @@ mod reach;
 #[cfg_attr(not(test), allow(dead_code, reason = "`failover --report` writes it"))]
 mod report_file;
 mod session;
+mod survey;
 mod terminal;
 mod view;
 

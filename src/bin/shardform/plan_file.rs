@@ -55,7 +55,7 @@ pub fn inputs(plan_file: &PlanFile) -> Result<Inputs, Error> {
         }
         Some(KeyPairSpec::Generate { .. } | KeyPairSpec::Existing(_)) | None => None,
     };
-    Ok(Inputs { public_key })
+    Ok(Inputs { public_key, ..Inputs::default() })
 }
 
 /// Checks that a text is a public key that EC2 takes, before it is shown or sent anywhere: it may be a private key that

@@ -2,35 +2,25 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use shardform::aws::{AwsCloud, AwsOptions};
 use shardform::cloud::{Cloud, CloudError, ErrorKind, Ids};
 use shardform::desired::{self, Inputs};
 use shardform::diff::{Action, ChangeSet, Keep, Refusal, diff, teardown, teardown_keeping};
+use shardform::lifetime::Length;
 use shardform::observed::{Live, Query};
 use shardform::resource::{Address, Names};
 use shardform::secret::Secret;
 use shardform::spec::PlanFile;
 use shardform::steps::{StepGraph, steps};
 
-use crate::args::{Global, PlanFileArgs, parse_url};
+use crate::account::{self, Account};
+use crate::args::{Global, PlanFileArgs};
 use crate::environment::Environment;
 use crate::error::{Error, Finding, cloud_hint};
-use crate::local;
 use crate::plan_file;
 use crate::terminal::Terminal;
-
-/// Where the local cloud is said to be when the plan file names no region.
-const LOCAL_REGION: &str = "us-east-1";
-
-/// The variables that name other endpoints than AWS's own: EC2's, everybody's, and the others'.
-const ENDPOINT_VARIABLES: [&str; 5] = [
-    "AWS_ENDPOINT_URL_EC2",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_ELASTICACHE",
-    "AWS_ENDPOINT_URL_SSM",
-    "AWS_ENDPOINT_URL_STS",
-];
 
 /// What is to become of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,24 +84,17 @@ impl Session {
             }
         };
         let private_key_file = plan_file::private_key_file(&plan_file);
-        let endpoint_url = if global.local {
-            Some(local::ensure(environment, terminal).await?)
-        } else {
-            global.endpoint_url.clone().filter(|url| !url.is_empty())
-        };
-        let named = if endpoint_url.is_none() { named_endpoint(environment)? } else { None };
-        let key_dir = key_folder(&plan_file, intent, endpoint_url.as_deref().or(named), environment)?;
-        let given = global.region.clone().filter(|region| !region.is_empty());
-        let region = given.or_else(|| plan_file.spec.region.clone());
+        let account = Account::named(global, environment, terminal).await?;
+        // Without a home only who generates a key can't go on.
+        let needs_home = intent == Intent::Apply && plan_file::generates_key_at_default(&plan_file);
+        if needs_home && account.key_dir.is_none() {
+            return Err(Error::NoHome("XDG_DATA_HOME"));
+        }
+        let spec = &plan_file.spec;
         let options = AwsOptions {
-            region: region.or_else(|| global.local.then(|| LOCAL_REGION.to_owned())),
-            profile: global.profile.clone(),
-            endpoint_url,
-            local: global.local,
-            stack: plan_file.spec.name.clone(),
             auth_token: auth_token.clone(),
             private_key_file,
-            key_dir,
+            ..account.options(spec.region.as_deref(), &spec.name)
         };
         let cloud = AwsCloud::connect(options).await.map_err(Error::Cloud)?;
         let region = cloud.region().to_owned();
@@ -119,12 +102,19 @@ impl Session {
             cloud: Arc::new(cloud),
             region,
             local: global.local,
-            inputs,
+            inputs: Inputs { now_s: now_s(), ..inputs },
             token: auth_token,
             snapshot: None,
             again: Again::new(args, global),
             plan_file,
         })
+    }
+
+    /// Takes what the command line says of the stack's life, before the plan file's word.
+    pub fn expiring_in(mut self, length: Option<Length>) -> Self {
+        self.inputs.expires_in = length;
+        self.again.expires_in = length;
+        self
     }
 
     /// Where the client host's private key is, if this user has it.
@@ -136,10 +126,11 @@ impl Session {
         path.is_file().then_some(path)
     }
 
-    /// Has the data kept in the snapshot `name` when the stack is destroyed.
-    pub fn keep_data(&mut self, name: &str) {
-        self.snapshot = Some(name.to_owned());
-        self.again.snapshot = Some(name.to_owned());
+    /// Has the data kept in this snapshot when the stack is destroyed.
+    pub fn keeping_data(mut self, snapshot: Option<&str>) -> Self {
+        self.snapshot = snapshot.map(str::to_owned);
+        self.again.snapshot.clone_from(&self.snapshot);
+        self
     }
 
     /// The stack's name.
@@ -216,38 +207,6 @@ impl Session {
     }
 }
 
-/// The endpoint of EC2 that the environment names; all that it names are checked, because an AWS client takes them as
-/// they are.
-fn named_endpoint(environment: &Environment) -> Result<Option<&str>, Error> {
-    for name in ENDPOINT_VARIABLES {
-        if let Some(url) = environment.text(name)
-            && (url.is_empty() || parse_url(url).is_err())
-        {
-            return Err(Error::BadEndpoint(name));
-        }
-    }
-    Ok(ENDPOINT_VARIABLES[..2].iter().find_map(|name| environment.text(name)))
-}
-
-/// Where generated keys are. Clouds other than AWS all have the same account, so each has a folder of its own. Without
-/// a home only who generates a key can't go on.
-fn key_folder(
-    plan_file: &PlanFile,
-    intent: Intent,
-    endpoint_url: Option<&str>,
-    environment: &Environment,
-) -> Result<PathBuf, Error> {
-    let Some(folder) = environment.key_folder() else {
-        let needs_one = intent == Intent::Apply && plan_file::generates_key_at_default(plan_file);
-        return if needs_one { Err(Error::NoHome("XDG_DATA_HOME")) } else { Ok(PathBuf::new()) };
-    };
-    let authority = endpoint_url.and_then(|url| url.split('/').nth(2));
-    Ok(match authority {
-        Some(authority) => folder.join(authority.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-")),
-        None => folder,
-    })
-}
-
 impl Picture {
     /// Whether something moves that is to be waited for, whatever else is to be done.
     pub fn is_waiting(&self) -> bool {
@@ -285,37 +244,38 @@ impl Picture {
     }
 }
 
+/// The clock, in seconds since 1970.
+pub fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
 /// How to run a command for the same stack in the same cloud again.
 pub struct Again {
     arguments: String,
     /// The snapshot that `destroy` keeps the data in.
     snapshot: Option<String>,
+    /// What an `apply` was told beside the plan file.
+    expires_in: Option<Length>,
 }
 
 impl Again {
     /// Keeps what says which stack and which cloud.
     pub fn new(args: &PlanFileArgs, global: &Global) -> Self {
         let mut words = vec![args.file.display().to_string()];
-        if global.local {
-            words.push("--local".to_owned());
-        }
-        for (flag, value) in
-            [("--endpoint-url", &global.endpoint_url), ("--region", &global.region), ("--profile", &global.profile)]
-        {
-            words.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
-        }
+        words.extend(account::words(global));
         for (name, value) in &args.set {
             words.extend(["--set".to_owned(), format!("{name}={value}")]);
         }
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        Again { arguments: words.join(" "), snapshot: None }
+        Again { arguments: words.join(" "), snapshot: None, expires_in: None }
     }
 
     /// The command as a shell takes it.
     pub fn command(&self, name: &str) -> String {
-        let snapshot = self.snapshot.as_ref().filter(|_| name == "destroy");
-        let snapshot = snapshot.map(|snapshot| format!(" --snapshot {}", quoted(snapshot))).unwrap_or_default();
-        format!("shardform {name} {}{snapshot}", self.arguments)
+        let of = |command: &str, option: Option<String>| option.filter(|_| name == command).unwrap_or_default();
+        let snapshot = self.snapshot.as_ref().map(|snapshot| format!(" --snapshot {}", quoted(snapshot)));
+        let expires_in = self.expires_in.map(|length| format!(" --expires-in {length}"));
+        format!("shardform {name} {}{}{}", self.arguments, of("destroy", snapshot), of("apply", expires_in))
     }
 }
 

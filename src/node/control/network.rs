@@ -10,6 +10,27 @@ use super::error::ApiError;
 use super::validate::Tags;
 use super::{Context, Region, stable_id};
 
+/// Regions that need no opt-in, in order.
+const REGIONS: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// A region's network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Network {
@@ -71,6 +92,16 @@ pub(crate) struct SecurityGroupFact {
     pub vpc_id: String,
     /// Whether it is its VPC's default group.
     pub is_default: bool,
+}
+
+/// Regions that every AWS account can use without asking for them, and the caller's own, in order.
+pub(crate) fn regions(own: &str) -> Vec<String> {
+    let mut names: Vec<String> = REGIONS.iter().map(|name| (*name).to_owned()).collect();
+    if !names.iter().any(|name| name == own) {
+        names.push(own.to_owned());
+        names.sort();
+    }
+    names
 }
 
 /// Zones of a region, such as `us-east-1a`.

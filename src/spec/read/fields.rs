@@ -13,8 +13,11 @@ pub(crate) struct Table {
 }
 
 /// The plan file itself.
-pub(crate) const ROOT: Table =
-    Table { title: "the plan file", path: "", names: &["name", "region", "tags", "network", "client", "cluster"] };
+pub(crate) const ROOT: Table = Table {
+    title: "the plan file",
+    path: "",
+    names: &["name", "region", "tags", "expires_in", "owner", "network", "client", "cluster"],
+};
 
 /// `network`
 pub(crate) const NETWORK: Table = Table { title: "`network`", path: "network", names: &["vpc", "subnets"] };

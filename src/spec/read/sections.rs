@@ -9,12 +9,13 @@ use super::fields;
 use super::problems::Problems;
 use super::tree::{Form, Kind, Node};
 use super::{cluster, values};
+use crate::lifetime::Length;
 use crate::spec::{
     ClientSpec, KeyPairSpec, NetworkSpec, RedisClientInstall, Spec, SshSource, SubnetSelector, VpcSelector,
 };
 
-/// Tags that a plan file may have: AWS allows 50, and up to three are ours.
-const MOST_TAGS: usize = 47;
+/// Tags that a plan file may have: AWS allows 50, and up to five are ours (stack, expiry, owner, user data, `Name`).
+const MOST_TAGS: usize = 45;
 
 /// Decodes the whole file; `None` only where there is a problem.
 pub(super) fn plan(root: &Node, problems: &mut Problems) -> Option<Spec> {
@@ -24,6 +25,11 @@ pub(super) fn plan(root: &Node, problems: &mut Problems) -> Option<Spec> {
         .and_then(|field| field.text(problems, values::stack_name));
     let region = section.field("region").and_then(|field| field.text(problems, values::region));
     let tags = section.field("tags").map(|field| tags(&field, problems)).unwrap_or_default();
+    let expires_in = section.field("expires_in").and_then(|field| {
+        let text = field.text(problems, values::lifetime)?;
+        Length::parse(&text)
+    });
+    let owner = section.field("owner").and_then(|field| field.text(problems, values::owner));
     let network = section.field("network").and_then(|field| network(&field, problems));
     let client = section.field("client").and_then(|field| client(&field, problems));
     let cluster = section
@@ -34,6 +40,8 @@ pub(super) fn plan(root: &Node, problems: &mut Problems) -> Option<Spec> {
         name: name.unwrap_or_default(),
         region,
         tags,
+        expires_in,
+        owner,
         network: network.unwrap_or_default(),
         client,
         cluster: cluster.unwrap_or_default(),

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::decode::{Refusal, shortened};
+use crate::lifetime::{LONGEST_OWNER, Length};
 
 type Checked = Result<String, Refusal>;
 
@@ -277,6 +278,27 @@ pub(super) fn tag_value(value: &str) -> Checked {
     Ok(value.to_owned())
 }
 
+/// How long a stack lives.
+pub(super) fn lifetime(text: &str) -> Checked {
+    if Length::parse(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    let message = format!("`{}` is not a time that a stack can live", shortened(text));
+    Err(Refusal::new(message, "a number with s, m, h or d, from `10m` to `366d`; leave the field out for no end"))
+}
+
+/// Whose a stack is.
+pub(super) fn owner(text: &str) -> Checked {
+    let length = text.chars().count();
+    if !(1..=LONGEST_OWNER).contains(&length) || text.trim() != text {
+        let message = format!("an owner of {length} characters");
+        let message = if text.trim() == text { message } else { format!("the owner `{}`", shortened(text)) };
+        return Err(Refusal::new(message, format!("1 to {LONGEST_OWNER} characters, no space at its ends")));
+    }
+    tag_characters(text)?;
+    Ok(text.to_owned())
+}
+
 fn tag_characters(text: &str) -> Result<(), Refusal> {
     match text.chars().find(|c| !c.is_alphanumeric() && !" _.:/=+-@".contains(*c)) {
         Some(bad) => Err(Refusal::new(
@@ -352,6 +374,26 @@ mod tests {
             (node_group_id("1"), false),
             (key_name("a key"), true),
             (key_name(" a"), false),
+        ] {
+            assert_eq!(checked.is_ok(), good, "{checked:?}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_and_owners_have_bounds() {
+        for (checked, good) in [
+            (lifetime("2h"), true),
+            (lifetime("366d"), true),
+            (lifetime("9m"), false),
+            (lifetime("367d"), false),
+            (lifetime("soon"), false),
+            (owner("ann"), true),
+            (owner("Ann Lee <3"), false),
+            (owner("team/ann@example.com"), true),
+            (owner(&"a".repeat(64)), true),
+            (owner(&"a".repeat(65)), false),
+            (owner(" ann"), false),
+            (owner(""), false),
         ] {
             assert_eq!(checked.is_ok(), good, "{checked:?}");
         }

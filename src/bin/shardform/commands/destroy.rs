@@ -6,5 +6,5 @@ use crate::error::Error;
 use crate::session::Intent;
 
 pub(super) fn run(args: &Destroy, context: &Context) -> Result<u8, Error> {
-    change(&args.change, Intent::Destroy, args.snapshot.as_deref(), context)
+    change(&args.change, Intent::Destroy, |session| session.keeping_data(args.snapshot.as_deref()), context)
 }

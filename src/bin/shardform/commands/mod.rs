@@ -1,9 +1,11 @@
 //! One file a subcommand: takes its arguments, calls the library, and renders. This one only chooses.
 
 mod apply;
+mod cleanup;
 mod destroy;
 mod failover;
 mod init;
+mod list;
 mod local;
 mod node;
 mod plan;
@@ -30,6 +32,8 @@ pub fn run(args: Args, environment: &Environment, terminal: &Terminal) -> Result
         Command::Destroy(args) => destroy::run(args, &context),
         Command::Status(args) => status::run(args, &context),
         Command::Failover(args) => failover::run(args, &context),
+        Command::List(args) => list::run(args, &context),
+        Command::Cleanup(args) => cleanup::run(args, &context),
         Command::Local(args) => local::run(args, &context),
         Command::Node { args } => Ok(node::run(args, environment)),
     }
@@ -53,15 +57,17 @@ fn block_on<T>(work: impl AsyncFnOnce(Interrupt) -> Result<T, Error>) -> Result<
 }
 
 /// What `apply` and `destroy` are: the same way, with another intent. The last line for programs comes in any case.
-fn change(args: &Change, intent: Intent, snapshot: Option<&str>, context: &Context) -> Result<u8, Error> {
+fn change(
+    args: &Change,
+    intent: Intent,
+    more: impl FnOnce(Session) -> Session,
+    context: &Context,
+) -> Result<u8, Error> {
     let (terminal, environment) = (context.terminal, context.environment);
     let manner = Manner { intent, yes: args.yes, timeout: args.timeout };
     let result = block_on(async |interrupt: Interrupt| {
         let opening = Session::open(&args.plan_file, intent, context.global, environment, terminal);
-        let mut session = interrupt.leaving(opening).await?;
-        if let Some(name) = snapshot {
-            session.keep_data(name);
-        }
+        let session = more(interrupt.leaving(opening).await?);
         carry_out(&session, &manner, &interrupt, terminal).await
     });
     match result {

@@ -6,6 +6,7 @@ pub mod drill_page;
 pub mod json;
 pub mod outcome;
 pub mod plan;
+pub mod stacks;
 pub mod status;
 
 use std::time::Duration;

@@ -184,7 +184,7 @@ fn absent(address: Address, names: &Names) -> Row {
         Address::ClientGroup => names.client_group(),
         Address::Instance => names.instance(),
         Address::ClusterGroup => names.cluster_group(),
-        Address::SubnetGroup => names.subnet_group(),
+        Address::SubnetGroup => names.subnet_group(""),
         Address::ParameterGroup | Address::ReplicationGroup => names.replication_group(),
     };
     Row { address, name, id: None, status: ABSENT.to_owned(), ownership: None, details: Vec::new() }
@@ -224,9 +224,9 @@ fn rows(address: Address, names: &Names, live: &Live) -> Vec<Row> {
             hosts.collect()
         }
         Address::SubnetGroup => {
-            let groups = live.subnet_group.iter().map(|group| {
+            let groups = live.subnet_group.iter().chain(&live.spare_subnet_groups).map(|group| {
                 let subnets = count(group.subnet_ids.len(), "subnet");
-                there(names.subnet_group(), None, group.ownership, vec![subnets])
+                there(group.name.clone(), None, group.ownership, vec![subnets])
             });
             groups.collect()
         }

@@ -16,6 +16,8 @@ fn spec() -> Spec {
         name: "day19".to_owned(),
         region: None,
         tags: BTreeMap::new(),
+        expires_in: None,
+        owner: None,
         network: NetworkSpec::default(),
         client: Some(ClientSpec::default()),
         cluster: ClusterSpec::default(),

@@ -15,6 +15,7 @@ use crate::node::control::validate::Tags;
 
 /// Operations of the service.
 pub(crate) const OPERATIONS: &[Operation] = &[
+    reads("DescribeRegions", network::describe_regions),
     reads("DescribeAvailabilityZones", network::describe_zones),
     reads("DescribeVpcs", network::describe_vpcs),
     reads("DescribeSubnets", network::describe_subnets),

@@ -6,9 +6,33 @@ use super::filter::{keep, one};
 use super::{page, write_groups, write_tags};
 use crate::node::control::error::ApiError;
 use crate::node::control::interface::HeldInterface;
-use crate::node::control::network::{PrefixList, Subnet, Vpc, zone_id, zones};
+use crate::node::control::network::{PrefixList, Subnet, Vpc, regions, zone_id, zones};
 use crate::node::control::time::iso8601;
 use crate::node::control::{ACCOUNT_ID, Region};
+
+/// The regions that an account can use; whether all are asked for makes no difference, as none has to be enabled here.
+pub(super) fn describe_regions(call: &mut Call<'_>) -> Result<(), ApiError> {
+    let names = call.parameters.strings("RegionName");
+    let all = regions(&call.region.name);
+    if let Some(name) = names.iter().find(|name| !all.contains(name)) {
+        return Err(ApiError::value(format!("Invalid region: [{name}]")));
+    }
+    let asked = all.into_iter().filter(|name| names.is_empty() || names.contains(name)).collect();
+    let endpoint = |name: &String| format!("ec2.{name}.amazonaws.com");
+    let field = |name: &String, filter: &str| match filter {
+        "region-name" => one(name),
+        "endpoint" => one(endpoint(name)),
+        "opt-in-status" => one("opt-in-not-required"),
+        _ => None,
+    };
+    let shown = keep(call.parameters, asked, |_| None, field)?;
+    call.xml.list("regionInfo", "item", shown, |xml, name| {
+        xml.leaf("regionEndpoint", endpoint(&name));
+        xml.leaf("optInStatus", "opt-in-not-required");
+        xml.leaf("regionName", name);
+    });
+    Ok(())
+}
 
 pub(super) fn describe_zones(call: &mut Call<'_>) -> Result<(), ApiError> {
     let (names, ids) = (call.parameters.strings("ZoneName"), call.parameters.strings("ZoneId"));

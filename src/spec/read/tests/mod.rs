@@ -62,6 +62,8 @@ fn the_quickstart_says_what_it_says() {
                 "us-east-1",
             ),
             tags: {},
+            expires_in: None,
+            owner: None,
             network: NetworkSpec {
                 vpc: None,
                 subnets: None,

@@ -34,7 +34,8 @@ shards: 3
             plan.yaml:2:1: unknown field `regoin` in the plan file
               | regoin: us-east-1
               | ^^^^^^
-              = did you mean `region`? Allowed: `name`, `region`, `tags`, `network`, `client`, `cluster`
+              = did you mean `region`? Allowed: `name`, `region`, `tags`, `expires_in`, `owner`, `network`, `client`,
+                `cluster`
             plan.yaml:4:18: `cache.t2.micro` is a type of cache nodes
               |   instance_type: cache.t2.micro
               |                  ^^^^^^^^^^^^^^
@@ -78,7 +79,7 @@ shards: 3
             plan.yaml:16:1: unknown field `colour` in the plan file
               | colour: blue
               | ^^^^^^
-              = allowed: `name`, `region`, `tags`, `network`, `client`, `cluster`
+              = allowed: `name`, `region`, `tags`, `expires_in`, `owner`, `network`, `client`, `cluster`
             plan.yaml:17:1: unknown field `shards` in the plan file
               | shards: 3
               | ^^^^^^
@@ -127,15 +128,16 @@ fn what_is_missing() {
     check(
         "nmae: a\nclusters: {}\n",
         &expect![[r#"
-        plan.yaml:1:1: unknown field `nmae` in the plan file
-          | nmae: a
-          | ^^^^
-          = did you mean `name`? Allowed: `name`, `region`, `tags`, `network`, `client`, `cluster`
-        plan.yaml:2:1: unknown field `clusters` in the plan file
-          | clusters: {}
-          | ^^^^^^^^
-          = did you mean `cluster`? Allowed: `name`, `region`, `tags`, `network`, `client`, `cluster`
-    "#]],
+            plan.yaml:1:1: unknown field `nmae` in the plan file
+              | nmae: a
+              | ^^^^
+              = did you mean `name`? Allowed: `name`, `region`, `tags`, `expires_in`, `owner`, `network`, `client`, `cluster`
+            plan.yaml:2:1: unknown field `clusters` in the plan file
+              | clusters: {}
+              | ^^^^^^^^
+              = did you mean `cluster`? Allowed: `name`, `region`, `tags`, `expires_in`, `owner`, `network`, `client`,
+                `cluster`
+        "#]],
     );
 }
 
