@@ -56,13 +56,17 @@ pub fn seconds(text: &str) -> Option<u64> {
 /// days, as people count.
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.seconds;
-        match seconds {
-            _ if seconds.is_multiple_of(DAY_S) && seconds > 2 * DAY_S => write!(f, "{}d", seconds / DAY_S),
-            _ if seconds.is_multiple_of(3600) => write!(f, "{}h", seconds / 3600),
-            _ if seconds.is_multiple_of(60) => write!(f, "{}m", seconds / 60),
-            _ => write!(f, "{seconds}s"),
-        }
+        f.write_str(&in_units(self.seconds))
+    }
+}
+
+/// A time as [`seconds`] reads it, in the largest unit that leaves no rest.
+pub fn in_units(seconds: u64) -> String {
+    match seconds {
+        _ if seconds.is_multiple_of(DAY_S) && seconds > 2 * DAY_S => format!("{}d", seconds / DAY_S),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
     }
 }
 

@@ -58,7 +58,7 @@ pub enum Verdict {
     Doomed,
     /// It has been renewed, or doesn't expire any more (`None`): it is left alone.
     Renewed(Option<u64>),
-    /// There is more of it than was shown: it is left alone.
+    /// There is more of it than was shown (another cluster, host, key or security group): it is left alone.
     Changed(BTreeSet<Address>),
 }
 
@@ -92,7 +92,9 @@ fn expires_s(stack: &str, live: &Live) -> Option<u64> {
     groups.filter_map(|group| read_suffix(names.subnet_group_suffix(&group.name)?)?.expires_s).max()
 }
 
-/// What is live of a stack and not somebody else's, in the form of [`Stack::parts`].
+/// What is live of a stack and not somebody else's, in the form of [`Stack::parts`]. Subnet and parameter groups don't
+/// count: they hold nothing, and one whose description was changed isn't listed while its tag is the stack's all the
+/// same.
 fn parts<'a>(stack: &'a str, live: &'a Live) -> Vec<(Address, &'a str)> {
     let is_own = |ownership: Ownership| ownership != Ownership::Foreign;
     let key = live.key_pair.iter().filter(|key| is_own(key.ownership)).map(|key| (Address::KeyPair, key.id.as_str()));
@@ -101,11 +103,7 @@ fn parts<'a>(stack: &'a str, live: &'a Live) -> Vec<(Address, &'a str)> {
     let groups =
         groups.filter(|(_, group)| is_own(group.ownership)).map(|(address, group)| (address, group.id.as_str()));
     let hosts = live.instances.iter().map(|host| (Address::Instance, host.id.as_str()));
-    let subnets = live.subnet_group.iter().chain(&live.spare_subnet_groups).filter(|group| is_own(group.ownership));
-    let subnets = subnets.map(|group| (Address::SubnetGroup, group.name.as_str()));
-    let parameters = live.parameter_groups.iter().filter(|group| is_own(group.ownership));
-    let parameters = parameters.map(|group| (Address::ParameterGroup, group.name.as_str()));
     let cluster = live.replication_group.iter().filter(|group| group.ownership == Ownership::Ours);
     let cluster = cluster.map(|_| (Address::ReplicationGroup, stack));
-    key.chain(groups).chain(hosts).chain(subnets).chain(parameters).chain(cluster).collect()
+    key.chain(groups).chain(hosts).chain(cluster).collect()
 }

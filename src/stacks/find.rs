@@ -103,18 +103,17 @@ impl<'a> Finds<'a> {
         found.made_at(created_ms);
     }
 
-    /// Subnet groups whose name is a stack's, and that belong to a stack which is known or say so in their description.
+    /// Subnet groups whose name is a stack's, and whose description says so: of a name alone there are too many.
     fn subnet_groups(&mut self) {
         for group in &self.inventory.subnet_groups {
             // A stack's name may have the same words in it, so every place is tried.
             let places = group.name.match_indices("-cluster");
-            let stacks = places.filter_map(|(at, _)| {
+            let mut stacks = places.filter_map(|(at, _)| {
                 let names = Names::new(&group.name[..at]);
                 let said = names.subnet_group_suffix(&group.name).and_then(read_suffix)?;
-                let is_described = group.description == names.subnet_group_description();
-                (is_described || self.stacks.contains_key(&names.stack)).then_some((is_described, names.stack, said))
+                (group.description == names.subnet_group_description()).then_some((names.stack, said))
             });
-            let Some((_, stack, said)) = stacks.max_by_key(|(is_described, ..)| *is_described) else { continue };
+            let Some((stack, said)) = stacks.next() else { continue };
             if let Some(found) = self.cache_group(&stack, Address::SubnetGroup, &group.name, group.arn.as_deref()) {
                 found.said.push(said);
             }
@@ -125,8 +124,7 @@ impl<'a> Finds<'a> {
         for group in &self.inventory.parameter_groups {
             let end = format!("-{}", group.family.replace('.', "-"));
             let Some(stack) = group.name.strip_suffix(&end) else { continue };
-            let is_described = group.description == Names::new(stack).parameter_group_description();
-            if is_described || self.stacks.contains_key(stack) {
+            if group.description == Names::new(stack).parameter_group_description() {
                 self.cache_group(stack, Address::ParameterGroup, &group.name, group.arn.as_deref());
             }
         }
@@ -167,6 +165,14 @@ impl<'a> Finds<'a> {
             found.tags.extend(tags);
             found.made_at(group.created_ms);
             members.iter().for_each(|member| found.made_at(member.created_ms));
+            // Whatever its description says by now, the group that a stack's nodes are in is the stack's.
+            let names = Names::new(&group.id);
+            for name in members.iter().filter_map(|member| member.subnet_group.as_ref()) {
+                if let Some(said) = names.subnet_group_suffix(name).and_then(read_suffix) {
+                    found.add(Address::SubnetGroup, name, evidence);
+                    found.said.push(said);
+                }
+            }
             found.cluster = Some(group);
             found.members = members;
         }

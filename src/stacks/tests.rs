@@ -75,7 +75,7 @@ fn a_whole_stack_is_known_by_tags_and_by_what_its_nodes_are_in() {
         members: vec![member("day19", 0, "sg-2", "x"), member("day19", 1, "sg-2", "x")],
         ..Inventory::default()
     };
-    assert_eq!(told(&inventory), ["day19 available 2 7200 Ann Lee tag+security_group+name"]);
+    assert_eq!(told(&inventory), ["day19 available 2 7200 Ann Lee tag+security_group"]);
     let stack = &find(&inventory)[0];
     assert_eq!((stack.created_s, stack.available_nodes), (Some(1000), 2));
     assert!(untold(std::slice::from_ref(stack), &inventory).is_empty(), "EC2's tags tell all");

@@ -16,5 +16,7 @@ mod fake_cloud;
 mod keeping;
 mod node_serve;
 mod planning;
+mod proxy;
 mod sandbox;
+mod stacks;
 mod with_engine;

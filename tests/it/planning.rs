@@ -58,6 +58,54 @@ pub async fn live(text: &str) -> Arc<FakeCloud> {
     cloud
 }
 
+/// 2026-11-22T21:00:00Z
+const NOW_S: u64 = 1_795_381_200;
+
+/// The value that a tag of the cluster's security group is to have; empty: it is to go.
+fn tag_after(set: &ChangeSet, tag: &str) -> Option<String> {
+    let change = set.change(shardform::resource::Address::ClusterGroup)?;
+    let field = change.fields.iter().find(|field| field.path == format!("tags.{tag}"))?;
+    Some(field.after.as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_is_kept_until_it_comes_and_renewed_on_demand() {
+    let text = format!("expires_in: 2h\n{QUICKSTART}");
+    let at = |now_s: u64| Inputs { now_s, ..Inputs::default() };
+    let cloud = Arc::new(FakeCloud::new("day19"));
+    carry_out(&plan_with(&text, &cloud, &at(NOW_S)), &cloud).await;
+    let name = cloud.observed().live.subnet_group.unwrap().name;
+    assert_eq!(name, "day19-cluster-until-20261122t230000z");
+    assert!(plan_with(&text, &cloud, &at(NOW_S + 7199)).is_empty());
+    let expires = |set: &ChangeSet| tag_after(set, "shardform:expires");
+    let renewed = plan_with(&text, &cloud, &at(NOW_S + 7200));
+    assert_eq!(expires(&renewed).as_deref(), Some("2026-11-23T01:00:00Z/2h"));
+    let asked = Inputs { expires_in: shardform::lifetime::Length::parse("1d"), ..at(NOW_S + 60) };
+    assert_eq!(expires(&plan_with(&text, &cloud, &asked)).as_deref(), Some("2026-11-23T21:01:00Z/24h"));
+    let other = text.replace("2h", "3h");
+    assert_eq!(expires(&plan_with(&other, &cloud, &at(NOW_S))).as_deref(), Some("2026-11-23T00:00:00Z/3h"));
+    let none = plan_with(QUICKSTART, &cloud, &at(NOW_S));
+    assert_eq!((expires(&none).as_deref(), none.summary().update), (Some(""), 6));
+    carry_out(&none, &cloud).await;
+    assert!(plan_with(QUICKSTART, &cloud, &at(NOW_S)).is_empty(), "the name stays as it was given");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_stack_is_its_makers_and_a_live_one_stays_whose_it_is() {
+    let cloud = Arc::new(FakeCloud::new("day19"));
+    cloud.change(|observed| observed.surroundings.caller = Some("ann".to_owned()));
+    carry_out(&plan(QUICKSTART, &cloud), &cloud).await;
+    assert_eq!(cloud.observed().live.subnet_group.unwrap().name, "day19-cluster-by-ann");
+    cloud.change(|observed| observed.surroundings.caller = Some("bob".to_owned()));
+    assert!(plan(QUICKSTART, &cloud).is_empty());
+    let given = plan(&format!("owner: bob\n{QUICKSTART}"), &cloud);
+    assert_eq!(tag_after(&given, "shardform:owner").as_deref(), Some("bob"));
+    // One that was made when nobody was named stays nobody's.
+    let nobodys = live(QUICKSTART).await;
+    nobodys.change(|observed| observed.surroundings.caller = Some("bob".to_owned()));
+    assert!(plan(QUICKSTART, &nobodys).is_empty());
+}
+
 pub fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
     let mut out = String::new();
     for change in &set.changes {

@@ -468,6 +468,35 @@ mod tests {
     }
 
     #[test]
+    fn of_several_subnet_groups_the_one_in_use_counts_and_strangers_count_by_the_plain_name_alone() {
+        let names = Names::new("day19");
+        let group = |name: &str, ownership: Ownership| LiveSubnetGroup {
+            ownership,
+            name: format!("day19-cluster{name}"),
+            arn: None,
+            vpc_id: String::new(),
+            subnet_ids: BTreeSet::new(),
+            tags: None,
+        };
+        let member = api::CacheCluster::builder()
+            .cache_cluster_id("day19-0001-001")
+            .cache_subnet_group_name("day19-cluster-by-bob")
+            .build();
+        let cluster = live_group(&api::ReplicationGroup::builder().build(), &[member], None, "day19");
+        let chosen = |groups: Vec<LiveSubnetGroup>, cluster: Option<&LiveReplicationGroup>| {
+            let (chosen, spare) = choose_subnet_group(groups, &names, cluster);
+            let names = chosen.into_iter().chain(spare).map(|group| group.name.replace("day19-cluster", ""));
+            names.collect::<Vec<_>>()
+        };
+        let own = || vec![group("-by-ann", Ownership::Ours), group("-by-bob", Ownership::Ours)];
+        assert_eq!(chosen(own(), None), ["-by-ann", "-by-bob"]);
+        assert_eq!(chosen(own(), Some(&cluster)), ["-by-bob", "-by-ann"]);
+        assert_eq!(chosen(vec![group("-by-eve", Ownership::Foreign)], None), Vec::<String>::new());
+        assert_eq!(chosen(vec![group("", Ownership::Foreign)], None), [""]);
+        assert_eq!(chosen(vec![group("", Ownership::Foreign), group("-by-ann", Ownership::Ours)], None), ["-by-ann"]);
+    }
+
+    #[test]
     fn a_log_that_fails_to_be_delivered_does_not_count() {
         let log = |status: api::LogDeliveryConfigurationStatus| {
             let group = api::CloudWatchLogsDestinationDetails::builder().log_group("logs").build();

@@ -246,16 +246,19 @@ async fn delete(
     let graph = steps(&changes);
     let (sender, mut events) = mpsc::unbounded_channel();
     let forward = async {
+        let mut last = None;
         while let Some(event) = events.recv().await {
             if let Some(status) = status(&event) {
+                last = Some(status.clone());
                 // A reporter that has gone away is no reason to stop.
                 let _ = told.send((name.clone(), status));
             }
         }
+        last
     };
-    let (outcome, ()) = tokio::join!(execute(Arc::clone(&cloud), &graph, Ids::new(), sender, stopped), forward);
+    let (outcome, last) = tokio::join!(execute(Arc::clone(&cloud), &graph, Ids::new(), sender, stopped), forward);
     if !outcome.is_complete() {
-        return End::Left(unfinished(&outcome));
+        return End::Left(unfinished(&outcome, last));
     }
     // What the cloud has not done in truth is told, and not called a success.
     match look(&cloud, &stack.name).await {
@@ -281,14 +284,14 @@ fn status(event: &Event) -> Option<String> {
     }
 }
 
-/// What is left of steps that are not all done, failures first.
-fn unfinished(outcome: &Outcome) -> Vec<String> {
+/// What is left of steps that are not all done, failures first; where only calls were not taken, the last word on them.
+fn unfinished(outcome: &Outcome, last: Option<String>) -> Vec<String> {
     let failed = outcome.failed.iter().map(|(step, error)| format!("{}: {error}", step.address));
     let left = outcome.left.iter().filter(|(_, status)| !status.is_empty());
     let left = left.map(|(step, status)| format!("{}: {status}", step.address));
     let mut texts: Vec<String> = failed.chain(left).collect();
     if texts.is_empty() {
-        texts.push("begun, not finished".to_owned());
+        texts.push(last.unwrap_or_else(|| "begun, not finished".to_owned()));
     }
     texts
 }

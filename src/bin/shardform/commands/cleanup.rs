@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use shardform::aws::AwsCloud;
+use shardform::lifetime::in_units;
 use shardform::stacks::{Choice, Stack, Why};
 
 use super::list::{nothing, tell_of_refusals};
@@ -104,7 +105,7 @@ fn end_without_deleting(context: &Context, sentence: &str) -> Result<u8, Error> 
 /// The command that deletes the same without asking.
 fn again(args: &Cleanup, context: &Context) -> String {
     let mut words = account::words(context.global);
-    let older = args.older_than.map(|age| ["--older-than".to_owned(), format!("{}s", age.as_secs())]);
+    let older = args.older_than.map(|age| ["--older-than".to_owned(), in_units(age.as_secs())]);
     words.extend(older.into_iter().flatten());
     for (key, value) in &args.tag {
         words.extend(["--tag".to_owned(), format!("{key}={value}")]);
