@@ -10,6 +10,7 @@
 
 mod architecture;
 mod cli;
+mod drilling;
 mod executing;
 mod failing_over;
 mod fake_cloud;

@@ -65,8 +65,7 @@ impl Roles {
         let mut missing = Vec::new();
         for (place, node) in self.nodes.iter().enumerate() {
             let role = self.last.get(place).copied().flatten().map_or(SeenRole::Down, |look| look.role);
-            let is_well = if primary == Some(place) { place != self.before } else { role == SeenRole::Replica };
-            if !is_well {
+            if primary != Some(place) && role != SeenRole::Replica {
                 missing.push(format!("{} is {}", node.name(), role.text()));
             }
         }
@@ -82,11 +81,12 @@ impl Roles {
         primaries.max_by_key(|(_, look)| look.epoch).map(|(place, _)| place)
     }
 
-    /// Whether another node is primary, everybody else follows it, and it sees them do so.
+    /// Whether another node has become primary, and now everybody follows one that sees them do so. That may be the old
+    /// one again: what is failed over twice comes back.
     fn is_whole(&self) -> bool {
         let of = |role: SeenRole| self.last.iter().flatten().filter(|look| look.role == role).count();
         let expected = self.nodes.len().saturating_sub(1);
-        let primary = self.primary_place().filter(|place| *place != self.before);
+        let primary = self.primary_place().filter(|_| self.promoted_ms.is_some());
         let followers = primary.and_then(|place| self.last[place]).map_or(0, |look| look.followers);
         primary.is_some() && of(SeenRole::Primary) == 1 && of(SeenRole::Replica) == expected && followers >= expected
     }
@@ -149,6 +149,16 @@ mod tests {
         assert_eq!(roles.whole_since_ms, None);
         see(&mut roles, 700, &[(2, Replica)]);
         assert_eq!((roles.promoted_ms, roles.whole_since_ms), (Some(100), Some(700)));
+    }
+
+    #[test]
+    fn what_is_failed_over_twice_is_whole_with_the_old_primary() {
+        let mut roles = roles();
+        see(&mut roles, 100, &[(0, Down), (1, Primary)]);
+        see(&mut roles, 200, &[(0, Primary), (1, Syncing)]);
+        assert_eq!(roles.whole_since_ms, None);
+        see(&mut roles, 300, &[(1, Replica)]);
+        assert_eq!((roles.primary(), roles.whole_since_ms), (Some(&node("a")), Some(300)));
     }
 
     #[test]

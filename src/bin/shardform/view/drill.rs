@@ -112,7 +112,8 @@ fn primary(drill: &ShardDrill) -> String {
             let took = milliseconds(promoted.saturating_sub(drill.called_ms));
             format!("{before}, now {}, seen after {took}", place(after))
         }
-        (Some(_), _) => format!("{before}, as before"),
+        (Some(_), Some(_)) => format!("{before}; another one in between, and now it again"),
+        (Some(_), None) => format!("{before}, as before"),
         (None, _) => format!("{before}; nobody is now"),
     }
 }
