@@ -130,6 +130,7 @@ pub enum Command {
     #[command(after_help = help!(
         "shardform failover day19.yaml --shard 0001",
         "shardform failover day19.yaml --shard all --yes   one after another",
+        "shardform failover day19.yaml --shard 0001 --report drill.html",
         "shardform failover day19.yaml --shard random --yes --max-unavailable 30s    a gate of a CI job",
         "shardform failover day19.yaml --shard 1 --json | jq '.drills[].writes.outages'"
     ))]
@@ -229,6 +230,9 @@ pub struct Failover {
     /// Which shard: its number, such as 0001, or all, or random
     #[arg(long, value_name = "SHARD", value_parser = parse_shard)]
     pub shard: Wanted,
+    /// Also write the report as one HTML page, with the timeline drawn
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// Fail if writes or reads were out for longer than this at a time, such as 5s
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub max_unavailable: Option<Duration>,

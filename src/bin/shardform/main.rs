@@ -15,7 +15,6 @@ mod local;
 mod plan_file;
 mod progress;
 mod reach;
-#[cfg_attr(not(test), allow(dead_code, reason = "`failover --report` writes it"))]
 mod report_file;
 mod session;
 mod survey;

@@ -17,9 +17,11 @@ use crate::args::Failover;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::reach::{self, Way};
+use crate::report_file::ReportFile;
 use crate::session::{Intent, Session};
 use crate::terminal::Terminal;
 use crate::view::drill as view;
+use crate::view::drill_page::page;
 use crate::view::duration;
 use crate::view::plan::Heading;
 
@@ -28,9 +30,10 @@ const THROUGH_HOST: Duration = Duration::from_secs(3);
 
 pub(super) fn run(args: &Failover, context: &Context) -> Result<u8, Error> {
     block_on(async |interrupt: Interrupt| {
+        let file = args.report.as_deref().map(ReportFile::open).transpose()?;
         let ready = interrupt.leaving(prepare(args, context)).await?;
         let ended = watched(&ready, args, &interrupt, context.terminal).await;
-        conclude(&ended, args, context.terminal)
+        conclude(&ended, args, file, context.terminal)
     })
 }
 
@@ -151,13 +154,17 @@ fn manner(ready: &Ready, timeout: Duration) -> Manner {
 }
 
 /// Shows what it showed; an error where it is not as it should be.
-fn conclude(ended: &Ended, args: &Failover, terminal: &Terminal) -> Result<u8, Error> {
+fn conclude(ended: &Ended, args: &Failover, file: Option<ReportFile>, terminal: &Terminal) -> Result<u8, Error> {
     let report = &ended.report;
     let is_begun = !report.drills.is_empty();
     if terminal.json && is_begun {
         terminal.print_document(report)?;
     } else if is_begun {
         terminal.print(&view::text(report, terminal.paint))?;
+    }
+    if let Some(file) = file.filter(|_| is_begun) {
+        let name = file.write(&page(report))?;
+        terminal.mention(&format!("report: {name}"));
     }
     match verdict(ended, args.max_unavailable) {
         None => Ok(0),

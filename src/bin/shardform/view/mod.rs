@@ -1,7 +1,6 @@
 //! From values to text or JSON. Pure: nothing here prints, reads or asks.
 
 pub mod drill;
-#[cfg_attr(not(test), allow(dead_code, reason = "`failover --report` calls it"))]
 pub mod drill_page;
 pub mod json;
 pub mod outcome;
