@@ -210,6 +210,20 @@ pub enum LiveSource {
     Group(String),
 }
 
+impl std::fmt::Display for LiveRule {
+    /// `tcp 6379 from 10.0.0.0/8`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ports = match (self.from_port, self.to_port) {
+            (Some(from), Some(to)) if from == to => from.to_string(),
+            (Some(from), Some(to)) => format!("{from}-{to}"),
+            _ => "all".to_owned(),
+        };
+        let (LiveSource::Cidr(source) | LiveSource::PrefixList(source) | LiveSource::Group(source)) = &self.source;
+        let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
+        write!(f, "{protocol} {ports} from {source}")
+    }
+}
+
 /// A live client host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveInstance {

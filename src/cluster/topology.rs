@@ -62,19 +62,6 @@ pub enum NodeHealth {
     Unknown,
 }
 
-/// Counts of what one node sees.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Primaries that serve slots.
-    pub(super) primaries: usize,
-    /// Replicas that are connected.
-    pub(super) replicas: usize,
-    /// Slots that are served.
-    pub(super) slots: usize,
-    /// Nodes that are failing, or thought to be.
-    pub(super) failing: usize,
-}
-
 impl View {
     /// Reads CLUSTER NODES: `id address flags primary ping pong epoch link slot…` a line. Lines that are no nodes are
     /// passed over.
@@ -107,19 +94,15 @@ impl View {
         self.nodes.iter().filter(move |node| matches!(&node.role, Role::Replica { of } if of == primary))
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for node in &self.nodes {
-            if node.health != NodeHealth::Fine {
-                counts.failing += 1;
-            } else if node.role == Role::Primary && !node.slots.is_empty() {
-                counts.primaries += 1;
-                counts.slots += node.slots.len();
-            } else if matches!(node.role, Role::Replica { .. }) && node.linked {
-                counts.replicas += 1;
-            }
-        }
-        counts
+    /// The primaries that serve slots, apart from those that a majority holds for dead.
+    pub fn serving(&self) -> impl Iterator<Item = &NodeView> {
+        let alive = |node: &&NodeView| matches!(node.health, NodeHealth::Fine | NodeHealth::Suspected);
+        self.nodes.iter().filter(alive).filter(|node| node.role == Role::Primary && !node.slots.is_empty())
+    }
+
+    /// How many slots are served.
+    pub fn served_slots(&self) -> usize {
+        self.serving().flat_map(|node| &node.slots).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -178,6 +161,19 @@ fn slots_in(range: &str) -> std::ops::RangeInclusive<u16> {
     }
 }
 
+/// The slot of a key: CRC16 (XMODEM) of its hash tag, or of all of it where it has none, as Redis Cluster has it.
+pub fn slot_of_key(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+    let bytes = tag.filter(|tag| !tag.is_empty()).unwrap_or(key).bytes();
+    let shift = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+    bytes.fold(0_u16, |crc, byte| (0..8).fold(crc ^ (u16::from(byte) << 8), shift)) % SLOTS as u16
+}
+
+/// Slots of a text such as `0-5461,7000`, as AWS tells them. What is no slot is passed over.
+pub fn slots_of(text: &str) -> BTreeSet<u16> {
+    text.split([',', ' ']).flat_map(slots_in).collect()
+}
+
 /// Slots as people read them: `0-5461, 7000`.
 pub fn ranges(slots: &BTreeSet<u16>) -> String {
     let mut texts = Vec::new();
@@ -200,9 +196,22 @@ mod tests {
     fn slots_on_their_way_are_counted_once() {
         let line = "aaa 10.0.0.1:6379@16379 master - 0 0 1 connected 0-99 200 [300->-bbb] [301-<-ccc]\n";
         let view = View::parse(line);
-        assert_eq!(view.counts(), Counts { primaries: 1, replicas: 0, slots: 101, failing: 0 });
+        assert_eq!((view.serving().count(), view.served_slots()), (1, 101));
         assert_eq!(view.nodes[0].moving_slots, 2);
         assert_eq!(ranges(&view.nodes[0].slots), "0-99, 200");
+    }
+
+    #[test]
+    fn keys_have_the_slots_that_the_engine_gives_them() {
+        // What CLUSTER KEYSLOT answers.
+        let keys = ["123456789", "foo", "somekey", "foo{hash_tag}", "foo{}{bar}"];
+        assert_eq!(keys.map(slot_of_key), [12739, 12182, 11058, 2515, 8363]);
+    }
+
+    #[test]
+    fn slots_are_read_as_aws_tells_them() {
+        assert_eq!(ranges(&slots_of("0-3,7,9-10")), "0-3, 7, 9-10");
+        assert_eq!(slots_of("none"), BTreeSet::new());
     }
 
     #[test]

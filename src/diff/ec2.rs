@@ -182,7 +182,7 @@ fn rule_changes(
     if missing.is_empty() && unwanted.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let before: Vec<String> = found.ingress.iter().map(live_rule_text).collect();
+    let before: Vec<String> = found.ingress.iter().map(ToString::to_string).collect();
     let fields = vec![Field::new("ingress", before, rule_texts(&wanted.ingress, live))];
     let mut calls = Vec::new();
     // First in, then out: a source that only changes its form is never shut out in between.
@@ -198,7 +198,7 @@ fn rule_changes(
 }
 
 /// The rule as it would be live; `None` while the group that it names isn't there.
-fn live_rule(rule: &Rule, live: &Live) -> Option<LiveRule> {
+pub fn live_rule(rule: &Rule, live: &Live) -> Option<LiveRule> {
     let source = match &rule.source {
         Source::Cidr(cidr) => LiveSource::Cidr(cidr.clone()),
         Source::PrefixList(id) => LiveSource::PrefixList(id.clone()),
@@ -231,17 +231,6 @@ fn rule_texts(rules: &BTreeSet<Rule>, live: &Live) -> Vec<String> {
             format!("tcp {} from {source}", rule.port)
         })
         .collect()
-}
-
-fn live_rule_text(rule: &LiveRule) -> String {
-    let ports = match (rule.from_port, rule.to_port) {
-        (Some(from), Some(to)) if from == to => from.to_string(),
-        (Some(from), Some(to)) => format!("{from}-{to}"),
-        _ => "all".to_owned(),
-    };
-    let (LiveSource::Cidr(source) | LiveSource::PrefixList(source) | LiveSource::Group(source)) = &rule.source;
-    let protocol = if rule.protocol == "-1" { "all" } else { &rule.protocol };
-    format!("{protocol} {ports} from {source}")
 }
 
 pub(super) fn instance(desired: &Desired, live: &Live, set: &mut ChangeSet) {

@@ -8,6 +8,7 @@ mod ec2;
 mod elasticache;
 mod replication_group;
 
+pub use ec2::live_rule;
 pub use replication_group::log_text;
 
 use std::collections::BTreeSet;

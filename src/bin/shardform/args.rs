@@ -21,7 +21,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    done, or nothing to do
   1    an error, or something that is not done
-  2    there are differences (only from `plan --detailed-exitcode`)
+  2    there are differences (only from `plan --detailed-exitcode`), or nothing worse than warnings (`verify`)
   130  interrupted";
 
 const EXAMPLES: &str = "\
@@ -135,6 +135,29 @@ pub enum Command {
         "shardform failover day19.yaml --shard 1 --json | jq '.drills[].writes.outages'"
     ))]
     Failover(Failover),
+    /// Check that the cluster works and is as planned: nodes, slots, replicas, zones, settings, data, access
+    ///
+    /// Exit code by the worst that is found: 0 nothing worse than a note, 2 only warnings, 1 an error.
+    #[command(after_help = help!(
+        "shardform verify day19.yaml",
+        "shardform verify day19.yaml --quiet               only what is wrong",
+        "shardform verify day19.yaml --json | jq '.checks[] | select(.result == \"failed\")'"
+    ))]
+    Verify(PlanFileArgs),
+    /// Show the cluster's nodes: shards by zones, roles, slots, memory, keys, lag
+    #[command(after_help = help!(
+        "shardform nodes day19.yaml",
+        "shardform nodes day19.yaml --watch                redrawn every second, until Ctrl-C (exit code 0)",
+        "shardform nodes day19.yaml --raw                  the engine's own CLUSTER NODES"
+    ))]
+    Nodes(Nodes),
+    /// Show what AWS tells of the cluster and its nodes, oldest first, in local time
+    #[command(after_help = help!(
+        "shardform events day19.yaml",
+        "shardform events day19.yaml --since 14d           all that AWS keeps",
+        "shardform events day19.yaml --follow --json       a line for each event, until Ctrl-C"
+    ))]
+    Events(Events),
     /// Show all stacks of the account, without a plan file
     #[command(after_help = help!(
         "shardform list                                    age, owner, expiry, nodes and state",
@@ -242,6 +265,34 @@ pub struct Failover {
     /// Stop watching a shard after this long from its failover's begin, such as 90s or 20m
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_time)]
     pub timeout: Duration,
+}
+
+/// Arguments of `nodes`.
+#[derive(Debug, clap::Args)]
+pub struct Nodes {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Look every second until Ctrl-C; redrawn in place on a terminal, else one block or JSON line after another
+    #[arg(long)]
+    pub watch: bool,
+    /// The text of CLUSTER NODES as one node gives it, unchanged
+    #[arg(long, conflicts_with = "watch")]
+    pub raw: bool,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, clap::Args)]
+pub struct Events {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Go on showing what happens, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How far back, such as 30m, 2h or 3d; AWS keeps events for 14 days
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_age)]
+    pub since: Duration,
 }
 
 /// Arguments of `apply`.
@@ -466,6 +517,15 @@ mod tests {
         assert!(parse_snapshot(&"a".repeat(255)).is_ok());
         for wrong in ["", "1a", "-a", "a-", "a--b", "a_b", "a.b", "ä", "a b", &"a".repeat(256)] {
             assert!(parse_snapshot(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn long_times_have_days_too() {
+        assert_eq!(parse_age("14d"), Ok(Duration::from_secs(14 * 86_400)));
+        assert_eq!(parse_age("30m"), Ok(Duration::from_secs(1800)));
+        for wrong in ["d", "-1d", "999999d", "1w"] {
+            assert!(parse_age(wrong).is_err(), "{wrong}");
         }
     }
 

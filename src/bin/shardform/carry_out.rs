@@ -66,11 +66,11 @@ pub async fn carry_out(
             return Err(session.refused(&shown.changes.refusals));
         }
         if shown.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &shown, waited > 0, terminal).await;
+            return nothing_to_do(session, manner, &shown, waited > 0, interrupt, terminal).await;
         }
         let confirmed = interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
         if confirmed.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &confirmed, waited > 0, terminal).await;
+            return nothing_to_do(session, manner, &confirmed, waited > 0, interrupt, terminal).await;
         }
         terminal.say("")?;
         let began = Instant::now();
@@ -130,11 +130,12 @@ async fn nothing_to_do(
     manner: &Manner,
     picture: &Picture,
     checked: bool,
+    interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<u8, Error> {
     let (stack, region) = (session.stack(), &session.region);
     let ending = match manner.intent {
-        Intent::Apply | Intent::Look if checked => Some(Ending::checked(session, &picture.live).await),
+        Intent::Apply | Intent::Look if checked => Some(Ending::checked(session, picture, interrupt).await?),
         Intent::Apply | Intent::Look => Some(Ending::unchecked(session, &picture.live).await),
         Intent::Destroy => None,
     };
@@ -296,7 +297,7 @@ async fn look_back(
     if !differing.is_empty() {
         return Err(Error::StillDiffers(differing));
     }
-    let ending = interrupt.leaving(async { Ok(Ending::checked(session, &now.live).await) }).await?;
+    let ending = Ending::checked(session, &now, interrupt).await?;
     terminal.say(&ending.text(terminal.paint))?;
     match ending.fault() {
         Some(fault) => Err(Error::Unhealthy(fault)),

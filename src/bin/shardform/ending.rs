@@ -1,15 +1,20 @@
 //! How to use the stack once it is there: its endpoint, whether the cluster answers, its client host, what to run next.
 
 use serde::Serialize;
-use shardform::cluster::{self, Finding, Health};
+use shardform::cluster::look::Seen;
+use shardform::cluster::placed::Placed;
+use shardform::cluster::topology::View;
+use shardform::cluster::verify::{Finding, Report, Severity};
 use shardform::observed::{Endpoint, Live, LiveInstance, LiveReplicationGroup};
 use shardform::spec::SshSource;
 
+use crate::error::Error;
+use crate::interrupt::Interrupt;
 use crate::plan_file;
-use crate::reach;
-use crate::session::{Session, quoted};
+use crate::session::{Picture, Session, quoted};
 use crate::terminal::Paint;
-use crate::view::printable;
+use crate::verification::{Verified, verification};
+use crate::view::{printable, verify::colored};
 
 /// The user of Amazon Linux images.
 const USER: &str = "ec2-user";
@@ -46,8 +51,10 @@ pub enum Check {
         replicas: usize,
         /// Hash slots that are served, of 16384.
         slots: usize,
-        /// What is wrong.
+        /// What is wrong: the errors among the findings.
         faults: Vec<String>,
+        /// What was found, as `verify` tells it.
+        findings: Vec<Finding>,
     },
     /// It can't be asked from this machine.
     Unreachable {
@@ -55,6 +62,8 @@ pub enum Check {
         reason: String,
         /// Whether that is a fault: a cluster of the local cloud answers on this machine or nowhere.
         is_fault: bool,
+        /// What was found without asking it.
+        findings: Vec<Finding>,
     },
 }
 
@@ -89,22 +98,29 @@ impl Ending {
         Ending { endpoint: endpoint.map(ToString::to_string), check: Check::NotAsked, client_host, next }
     }
 
-    /// The same, and asks the cluster.
-    pub async fn checked(session: &Session, live: &Live) -> Self {
-        let mut ending = Ending::unchecked(session, live).await;
-        let group = live.replication_group.as_ref();
-        if let Some((group, endpoint)) = group.and_then(|group| Some((group, group.endpoint.as_ref()?))) {
-            ending.check = check(session, group, endpoint).await;
+    /// The same, and verifies the cluster.
+    ///
+    /// # Errors
+    /// The user has interrupted.
+    pub async fn checked(session: &Session, picture: &Picture, interrupt: &Interrupt) -> Result<Self, Error> {
+        let mut ending = interrupt.leaving(async { Ok(Ending::unchecked(session, &picture.live).await) }).await?;
+        if let Some(group) = picture.live.replication_group.as_ref().filter(|group| group.endpoint.is_some()) {
+            let verified = verification(session, picture, interrupt).await?;
+            ending.check = Check::new(&verified, group, session.local);
         }
-        ending
+        Ok(ending)
     }
 
     /// What is wrong with the cluster, if anything is.
     pub fn fault(&self) -> Option<String> {
         match &self.check {
             Check::Answers { faults, .. } if !faults.is_empty() => Some(faults.join("; ")),
-            Check::Unreachable { reason, is_fault: true } => Some(reason.clone()),
-            Check::Answers { .. } | Check::Unreachable { .. } | Check::NotAsked => None,
+            Check::Unreachable { reason, is_fault: true, .. } => Some(reason.clone()),
+            Check::Unreachable { findings, .. } => {
+                let faults = faults(findings);
+                (!faults.is_empty()).then(|| faults.join("; "))
+            }
+            Check::Answers { .. } | Check::NotAsked => None,
         }
     }
 
@@ -137,48 +153,76 @@ impl Ending {
 }
 
 impl Check {
-    fn rows(&self, paint: Paint) -> Vec<(&'static str, String)> {
-        match self {
-            Check::NotAsked => Vec::new(),
-            Check::Unreachable { reason, .. } => vec![("PING", format!("not from here: {}", printable(reason)))],
-            Check::Answers { ping, ping_us, primaries, replicas, slots, faults } => {
-                let took = format!("{}.{} ms", ping_us / 1000, ping_us % 1000 / 100);
-                let nodes = format!("primaries {primaries}, replicas {replicas}, slots {slots} of 16384");
-                let faults = faults.iter().map(|fault| ("", paint.red(&printable(fault))));
-                let mut rows =
-                    vec![("PING", format!("{} ({took})", paint.green(&printable(ping)))), ("cluster", nodes)];
-                rows.extend(faults);
-                rows
+    fn new(verified: &Verified, group: &LiveReplicationGroup, is_local: bool) -> Self {
+        let report = &verified.report;
+        let silence = match &verified.seen {
+            Err(reason) => Some(reason.clone()),
+            Ok(seen) if seen.reached_any() => None,
+            Ok(seen) => seen.first_silence().map(|(endpoint, silence)| format!("{endpoint}: {}", silence.reason)),
+        };
+        match (&verified.seen, silence) {
+            (_, Some(reason)) => {
+                Check::Unreachable { reason, is_fault: is_local, findings: findings_but_silence(report) }
+            }
+            (Ok(seen), None) => Check::answers(seen, group, report),
+            (Err(reason), None) => {
+                Check::Unreachable { reason: reason.clone(), is_fault: is_local, findings: Vec::new() }
             }
         }
     }
-}
 
-impl From<Health> for Check {
-    fn from(health: Health) -> Self {
+    fn answers(seen: &Seen, group: &LiveReplicationGroup, report: &Report) -> Self {
+        let placed = Placed::new(Some(group), Some(seen));
+        let entry = seen.entry.as_ref().and_then(|entry| entry.answer.as_ref().ok());
+        let by_entry = entry.map(|answer| (answer.ping.clone(), answer.ping_took));
+        let by_node = || placed.answering().next().map(|(_, answer)| (answer.ping.clone(), answer.ping_took));
+        let (ping, ping_took) = by_entry.or_else(by_node).unwrap_or_default();
+        let findings: Vec<Finding> = report.findings().cloned().collect();
         Check::Answers {
-            ping: health.ping,
-            ping_us: u64::try_from(health.ping_took.as_micros()).unwrap_or(u64::MAX),
-            primaries: health.primaries,
-            replicas: health.replicas,
-            slots: health.slots,
-            faults: health.faults,
+            ping,
+            ping_us: u64::try_from(ping_took.as_micros()).unwrap_or(u64::MAX),
+            primaries: placed.nodes.iter().filter(|node| node.is_primary()).count(),
+            replicas: placed.nodes.iter().filter(|node| node.is_linked_replica()).count(),
+            slots: placed.view.map_or(0, View::served_slots),
+            faults: faults(&findings),
+            findings,
         }
     }
+
+    fn rows(&self, paint: Paint) -> Vec<(&'static str, String)> {
+        let (mut rows, findings) = match self {
+            Check::NotAsked => return Vec::new(),
+            Check::Unreachable { reason, findings, .. } => {
+                (vec![("PING", format!("not from here: {}", printable(reason)))], findings)
+            }
+            Check::Answers { ping, ping_us, primaries, replicas, slots, findings, .. } => {
+                let took = format!("{}.{} ms", ping_us / 1000, ping_us % 1000 / 100);
+                let nodes = format!("primaries {primaries}, replicas {replicas}, slots {slots} of 16384");
+                let ping = format!("{} ({took})", paint.green(&printable(ping)));
+                (vec![("PING", ping), ("cluster", nodes)], findings)
+            }
+        };
+        for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
+            let text = format!("{}: {}", finding.severity, told(finding));
+            rows.push(("", colored(finding.severity, &printable(&text), paint)));
+        }
+        rows
+    }
 }
 
-/// Asks the cluster, where this machine can: a cluster on AWS answers only in its VPC.
-async fn check(session: &Session, group: &LiveReplicationGroup, endpoint: &Endpoint) -> Check {
-    let way = match reach::open(session, group).await {
-        Ok(way) => way,
-        Err(error) => return Check::Unreachable { reason: error.to_string(), is_fault: false },
-    };
-    let shards = group.node_groups.len();
-    let members: usize = group.node_groups.iter().map(|shard| shard.zones.len()).sum();
-    match cluster::check(&way.reach, endpoint, shards, members.saturating_sub(shards)).await {
-        Finding::Answers(health) => health.into(),
-        Finding::Unreachable(reason) => Check::Unreachable { reason, is_fault: session.local },
-    }
+/// `shard.0001: 1 of 2 replicas linked`
+fn told(finding: &Finding) -> String {
+    format!("{}: {}", finding.address, finding.seen)
+}
+
+fn faults(findings: &[Finding]) -> Vec<String> {
+    findings.iter().filter(|finding| finding.severity == Severity::Error).map(told).collect()
+}
+
+/// What was found by other means than asking the nodes: that they can't be asked from here may be no fault.
+fn findings_but_silence(report: &Report) -> Vec<Finding> {
+    let others = report.checks.iter().filter(|checked| checked.check != "ping");
+    others.flat_map(|checked| checked.verdict.findings()).cloned().collect()
 }
 
 async fn client_host(session: &Session, host: &LiveInstance) -> Option<ClientHost> {

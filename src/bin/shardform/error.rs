@@ -18,7 +18,7 @@ use crate::view::duration;
 
 /// An error, or something that is not done.
 pub const EXIT_ERROR: u8 = 1;
-/// There are differences.
+/// There are differences, or only warnings.
 pub const EXIT_DIFFERENT: u8 = 2;
 /// The user has interrupted.
 pub const EXIT_INTERRUPTED: u8 = 130;
@@ -199,6 +199,9 @@ pub enum Error {
         /// What the user allows.
         most: Duration,
     },
+    /// No node can be talked to.
+    #[error("the cluster can't be reached from this machine: {0}")]
+    Unreachable(String),
     /// The local cloud.
     #[error("{0}")]
     Local(#[from] LocalError),
@@ -269,6 +272,7 @@ impl Error {
             Error::Drill(_) => "refused",
             Error::NotRestored { .. } => "not_restored",
             Error::OutForTooLong { .. } => "unavailable",
+            Error::Unreachable(_) => "unreachable",
             Error::Local(_) => "local",
             Error::NoTemplate(_) | Error::BadName(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
@@ -281,6 +285,8 @@ impl Error {
         let hint = match self {
             Error::Cloud(error) => return cloud_hint(error),
             Error::Local(error) => return error.hint(),
+            Error::NoCluster { apply, .. } => return Some(format!("`{apply}` makes one")),
+            Error::Unreachable(_) => "a cluster on AWS answers only in its VPC: run this on the client host",
             Error::Told(error) => return error.hint(),
             Error::NoPlanFile(_) => "`shardform init` writes one, or name yours",
             Error::NoToken { .. } => "set it; its value is never shown or kept",
@@ -294,10 +300,9 @@ impl Error {
             Error::StillDiffers(_) => {
                 "`shardform plan` shows them; the cloud may have undone a change, or still be at it"
             }
-            Error::Unhealthy(_) => "it may need a moment more; `shardform status` shows its nodes",
-            Error::NoCluster { apply, .. } => return Some(format!("`{apply}` makes one")),
             Error::Drill(refusal) => refusal.hint(),
             Error::NotRestored { .. } => "`shardform status` shows its nodes, and the cloud may still be at it",
+            Error::Unhealthy(_) => "it may need a moment more; `shardform verify` looks again, and says what to do",
             Error::StillThere(_) => "`shardform status` shows it; run it again to go on",
             Error::TimedOut { again } | Error::Stopped { again } | Error::LeftOver { again, .. } => {
                 return Some(format!("to go on: {again}"));

@@ -10,6 +10,7 @@ mod commands;
 mod ending;
 mod environment;
 mod error;
+mod expected;
 mod interrupt;
 mod local;
 mod plan_file;
@@ -18,7 +19,9 @@ mod reach;
 mod report_file;
 mod session;
 mod survey;
+mod tail;
 mod terminal;
+mod verification;
 mod view;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use shardform::aws::{AwsCloud, AwsOptions};
 use shardform::cloud::{Cloud, CloudError, ErrorKind, Ids};
-use shardform::desired::{self, Inputs};
+use shardform::desired::{self, Desired, Inputs};
 use shardform::diff::{Action, ChangeSet, Keep, Refusal, diff, teardown, teardown_keeping};
 use shardform::lifetime::Length;
 use shardform::observed::{Live, Query};
@@ -60,6 +60,8 @@ pub struct Picture {
     pub account: Option<String>,
     /// What is live.
     pub live: Live,
+    /// What should be live; `None`: that was not asked.
+    pub desired: Option<Desired>,
     /// What differs.
     pub changes: ChangeSet,
     /// What is to be done about it.
@@ -148,21 +150,26 @@ impl Session {
             }
         };
         let observed = self.cloud.observe(&query).await.map_err(|error| self.unreadable(error))?;
-        let changes = match intent {
+        let desired = match intent {
             Intent::Apply => {
                 let desired = desired::desired(spec, &self.inputs, &observed);
-                diff(&desired.map_err(|reasons| self.impossible(&reasons))?, &observed.live)
+                Some(desired.map_err(|reasons| self.impossible(&reasons))?)
             }
-            Intent::Destroy => match &self.snapshot {
+            Intent::Destroy | Intent::Look => None,
+        };
+        let changes = match (intent, &desired) {
+            (_, Some(desired)) => diff(desired, &observed.live),
+            (Intent::Destroy, None) => match &self.snapshot {
                 None => teardown(&query.names, &observed.live),
                 Some(name) => {
                     let keep = Keep { name, snapshots: observed.surroundings.snapshots.as_ref() };
                     teardown_keeping(&query.names, &observed.live, &keep)
                 }
             },
-            Intent::Look => ChangeSet::default(),
+            (Intent::Apply | Intent::Look, None) => ChangeSet::default(),
         };
-        Ok(Picture { account: observed.surroundings.account, live: observed.live, steps: steps(&changes), changes })
+        let (account, live) = (observed.surroundings.account, observed.live);
+        Ok(Picture { account, live, desired, steps: steps(&changes), changes })
     }
 
     /// What the cloud says of ids that the plan file names belongs to their place in it.

@@ -81,6 +81,8 @@ pub struct Terminal {
     pub animated: bool,
     /// Whether the reader of standard output has gone away.
     closed: Cell<bool>,
+    /// Whether a first frame was drawn.
+    drawn: Cell<bool>,
 }
 
 impl Terminal {
@@ -105,6 +107,7 @@ impl Terminal {
             error_paint: paint(&err),
             animated: out.is_term() && err.is_term() && !dumb && !global.json,
             closed: Cell::new(false),
+            drawn: Cell::new(false),
         }
     }
 
@@ -124,6 +127,28 @@ impl Terminal {
             }
             Err(error) => Err(Error::Output(error)),
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// Shows a text in the place of the one before; where nothing can be drawn anew, after it and an empty line. On a
+    /// terminal the lines that don't fit are left out.
+    pub fn redraw(&self, text: &str) -> Result<(), Error> {
+        if !self.animated {
+            return self.print(&format!("{text}\n"));
+        }
+        let (rows, columns) = console::Term::stdout().size();
+        let lines = text.lines().take(usize::from(rows).saturating_sub(1).max(1));
+        let lines = lines.map(|line| console::truncate_str(line, usize::from(columns), "…").into_owned());
+        // Home; each line with what was left of the old one cleared; then all below.
+        let frame: String = lines.map(|line| format!("{line}\x1b[K\n")).collect();
+        let first = if self.drawn.replace(true) { "" } else { "\x1b[2J" };
+        let mut out = io::stdout().lock();
+        match write!(out, "{first}\x1b[H{frame}\x1b[J").and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed.set(true);
+                Ok(())
+            }
+            written => written.map_err(Error::Output),
         }
     }
 

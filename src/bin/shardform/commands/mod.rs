@@ -3,14 +3,17 @@
 mod apply;
 mod cleanup;
 mod destroy;
+mod events;
 mod failover;
 mod init;
 mod list;
 mod local;
 mod node;
+mod nodes;
 mod plan;
 mod status;
 mod validate;
+mod verify;
 
 use crate::args::{Args, Change, Command, Global};
 use crate::carry_out::{Manner, carry_out};
@@ -34,6 +37,9 @@ pub fn run(args: Args, environment: &Environment, terminal: &Terminal) -> Result
         Command::Failover(args) => failover::run(args, &context),
         Command::List(args) => list::run(args, &context),
         Command::Cleanup(args) => cleanup::run(args, &context),
+        Command::Verify(args) => verify::run(args, &context),
+        Command::Nodes(args) => nodes::run(args, &context),
+        Command::Events(args) => events::run(args, &context),
         Command::Local(args) => local::run(args, &context),
         Command::Node { args } => Ok(node::run(args, environment)),
     }

@@ -54,9 +54,9 @@ fn the_last_line_says_how_it_ended() {
     expect![[r#"{"event":"end","result":"not_done","exit_code":1,"took_ms":20000,"done":[],"failed":[],"not_begun":[],"left":[{"address":"security_group.client","status":"modifying"}],"again":"shardform apply day19.yaml","error":{"hint":"to go on: shardform apply day19.yaml","kind":"timed_out","message":"out of time: what is begun goes on by itself"}}"#]].assert_eq(&line(&EndEvent::not_done(&finished, &error)));
     let ending = Ending {
         endpoint: Some("127.0.0.1:6379".to_owned()),
-        check: Check::Unreachable { reason: "it takes TLS alone".to_owned(), is_fault: false },
+        check: Check::Unreachable { reason: "it takes TLS alone".to_owned(), is_fault: false, findings: Vec::new() },
         ..Ending::default()
     };
-    expect![[r#"{"event":"end","result":"unchanged","exit_code":0,"endpoint":"127.0.0.1:6379","check":{"result":"unreachable","reason":"it takes TLS alone","is_fault":false},"client_host":null,"next":[]}"#]].assert_eq(&line(&EndEvent::unchanged(Some(&ending))));
+    expect![[r#"{"event":"end","result":"unchanged","exit_code":0,"endpoint":"127.0.0.1:6379","check":{"result":"unreachable","reason":"it takes TLS alone","is_fault":false,"findings":[]},"client_host":null,"next":[]}"#]].assert_eq(&line(&EndEvent::unchanged(Some(&ending))));
     expect![[r#"{"event":"end","result":"error","exit_code":1,"error":{"hint":"`--yes` goes on without asking","kind":"unconfirmed","message":"there is no terminal to ask on, so nothing was changed"}}"#]].assert_eq(&line(&EndEvent::not_begun(&Error::Unconfirmed)));
 }

@@ -2,11 +2,14 @@
 
 pub mod drill;
 pub mod drill_page;
+pub mod events;
 pub mod json;
+pub mod nodes;
 pub mod outcome;
 pub mod plan;
 pub mod stacks;
 pub mod status;
+pub mod verify;
 
 use std::time::Duration;
 

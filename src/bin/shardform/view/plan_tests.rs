@@ -33,7 +33,8 @@ pub(crate) fn field(path: &str, before: Value, after: Value) -> Field {
 }
 
 pub(crate) fn picture(changes: ChangeSet) -> Picture {
-    Picture { account: HEADING.account.map(str::to_owned), live: Live::default(), steps: steps(&changes), changes }
+    let account = HEADING.account.map(str::to_owned);
+    Picture { account, live: Live::default(), desired: None, steps: steps(&changes), changes }
 }
 
 fn shows(set: ChangeSet, verbose: bool, paint: Paint, expected: Expect) {
