@@ -70,20 +70,32 @@ pub async fn probe(
     stop: impl Future<Output = ()>,
 ) -> Option<Vec<Probe>> {
     let targets = targets(placed, mark);
-    let mut probes = JoinSet::new();
-    for target in targets.clone() {
-        let reach = reach.clone();
-        probes.spawn(async move { probe_shard(&reach, &target).await });
-    }
+    // A write that is left could arrive after its deletion, so those that are begun are waited for.
+    let written = side_by_side(targets.clone(), |target| write(reach.clone(), target)).await;
+    let reading = side_by_side(written, |(target, written)| read_shard(reach.clone(), target, written));
     let done = tokio::select! {
-        mut done = probes.join_all() => {
-            done.sort_by(|one, other| one.shard.cmp(&other.shard));
-            Some(done)
-        }
+        biased;
         () = stop => None,
+        mut probes = reading => {
+            probes.sort_by(|one, other| one.shard.cmp(&other.shard));
+            Some(probes)
+        }
     };
-    clean_up(reach, targets).await;
+    side_by_side(targets, |target| delete(reach.clone(), target)).await;
     done
+}
+
+/// Does the same with each; what is left with the future is not gone on with.
+async fn side_by_side<T, D, F>(all: Vec<T>, work: impl Fn(T) -> F) -> Vec<D>
+where
+    D: Send + 'static,
+    F: Future<Output = D> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for one in all {
+        tasks.spawn(work(one));
+    }
+    tasks.join_all().await
 }
 
 /// The shards with one primary that answers. A replica that doesn't answer has been told of already.
@@ -105,24 +117,13 @@ fn targets(placed: &Placed, mark: &str) -> Vec<Target> {
     placed.nodes.iter().filter(|node| node.is_primary()).filter_map(target).collect()
 }
 
-async fn probe_shard(reach: &Reach, target: &Target) -> Probe {
-    let mut probe =
-        Probe { shard: target.shard.clone(), primary: target.primary.0.clone(), trouble: None, reads: Vec::new() };
-    if let Err(trouble) = write(reach, target).await {
-        probe.trouble = Some(trouble);
-        return probe;
-    }
-    let mut reads = JoinSet::new();
-    for (label, endpoint) in target.replicas.clone() {
-        let (reach, key) = (reach.clone(), target.key.clone());
-        reads.spawn(async move { Read { replica: label, outcome: read(&reach, &endpoint, &key).await } });
-    }
-    probe.reads = reads.join_all().await;
-    probe.reads.sort_by(|one, other| one.replica.cmp(&other.replica));
-    probe
+/// Writes, and reads it back.
+async fn write(reach: Reach, target: Target) -> (Target, Result<(), Trouble>) {
+    let written = write_to(&reach, &target).await;
+    (target, written)
 }
 
-async fn write(reach: &Reach, target: &Target) -> Result<(), Trouble> {
+async fn write_to(reach: &Reach, target: &Target) -> Result<(), Trouble> {
     let connected = reach.connect(&target.primary.1).await;
     let mut connection = connected.map_err(|error| Trouble::Write(error.to_string()))?;
     let mut set = redis::cmd("SET");
@@ -131,6 +132,19 @@ async fn write(reach: &Reach, target: &Target) -> Result<(), Trouble> {
     set.map_err(|error| Trouble::Write(error.to_string()))?;
     let value = get(&mut connection, &target.key).await.map_err(Trouble::Read)?;
     if value.as_deref() == Some(VALUE) { Ok(()) } else { Err(Trouble::Read("it is gone".to_owned())) }
+}
+
+/// Reads from all replicas what was written to their primary.
+async fn read_shard(reach: Reach, target: Target, written: Result<(), Trouble>) -> Probe {
+    let Target { shard, primary: (primary, _), replicas, key } = target;
+    let replicas = if written.is_ok() { replicas } else { Vec::new() };
+    let read_one = |(replica, endpoint)| {
+        let (reach, key) = (reach.clone(), key.clone());
+        async move { Read { replica, outcome: read(&reach, &endpoint, &key).await } }
+    };
+    let mut reads = side_by_side(replicas, read_one).await;
+    reads.sort_by(|one, other| one.replica.cmp(&other.replica));
+    Probe { shard, primary, trouble: written.err(), reads }
 }
 
 const VALUE: &str = "ok";
@@ -154,15 +168,9 @@ async fn read(reach: &Reach, endpoint: &Endpoint, key: &str) -> Result<(), Strin
     Ok(())
 }
 
-/// Deletes the keys. Where that fails, they go by themselves within a minute.
-async fn clean_up(reach: &Reach, targets: Vec<Target>) {
-    let mut deletions = JoinSet::new();
-    for target in targets {
-        let reach = reach.clone();
-        deletions.spawn(async move {
-            let mut connection = reach.connect(&target.primary.1).await.ok()?;
-            redis::cmd("DEL").arg(&target.key).query_async::<()>(&mut connection).await.ok()
-        });
+/// Deletes the key. Where that fails, it goes by itself within a minute.
+async fn delete(reach: Reach, target: Target) {
+    if let Ok(mut connection) = reach.connect(&target.primary.1).await {
+        let _: Result<(), _> = redis::cmd("DEL").arg(&target.key).query_async(&mut connection).await;
     }
-    deletions.join_all().await;
 }

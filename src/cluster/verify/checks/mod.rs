@@ -83,6 +83,6 @@ fn bytes(number: u64) -> String {
     match number {
         0..1024 => format!("{number} bytes"),
         1024..MIB => format!("{} KiB", number / 1024),
-        _ => format!("{} MiB", number / MIB),
+        _ => format!("{}.{} MiB", number / MIB, number % MIB * 10 / MIB),
     }
 }

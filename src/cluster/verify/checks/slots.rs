@@ -180,9 +180,9 @@ fn doubted(situation: &Situation) -> Vec<Finding> {
         let next = "`shardform events` tells whether it is being replaced";
         let who = count(who.len(), "node");
         if failed {
-            error(subject, format!("{who} hold it for failed"), next)
+            error(subject, format!("held for failed by {who}"), next)
         } else {
-            warning(subject, format!("{who} get no answer from it"), next)
+            warning(subject, format!("gives no answer to {who}"), next)
         }
     };
     by_whom.into_iter().map(one).collect()
