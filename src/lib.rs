@@ -9,8 +9,8 @@
 //!   [`call`]s it is mended; [`steps`] orders them; [`event`] is what an executor may tell; [`stacks`] finds all stacks
 //!   of an account in what it lists.
 //! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`keys`] keeps private
-//!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] talks to a
-//!   live cluster.
+//!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] looks at a
+//!   live cluster, writes and reads, and judges what was seen.
 //! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
 
 pub mod lifetime;

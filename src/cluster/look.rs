@@ -110,7 +110,16 @@ impl From<ReachError> for Silence {
 impl From<redis::RedisError> for Silence {
     fn from(error: redis::RedisError) -> Self {
         let refused = !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped());
-        Silence { reason: error.to_string(), refused }
+        Silence { reason: words(&error), refused }
+    }
+}
+
+/// What a node refuses with, in its own words: `NOPERM this user has no permissions…`.
+pub(super) fn words(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => error.to_string(),
     }
 }
 
@@ -224,7 +233,7 @@ async fn ask_settings(
     let told: Result<Vec<BTreeMap<String, String>>, _> = pipe.query_async(connection).await;
     match told {
         Ok(told) => Ok(Settings::Told(told.into_iter().flatten().collect())),
-        Err(error) if Silence::from(error.clone()).refused => Ok(Settings::Forbidden(error.to_string())),
+        Err(error) if Silence::from(error.clone()).refused => Ok(Settings::Forbidden(words(&error))),
         Err(error) => Err(error),
     }
 }

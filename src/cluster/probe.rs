@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::look::words;
 use super::placed::{Node, Placed};
 use super::reach::Reach;
 use super::topology::slot_of_key;
@@ -129,7 +130,7 @@ async fn write_to(reach: &Reach, target: &Target) -> Result<(), Trouble> {
     let mut set = redis::cmd("SET");
     set.arg(&target.key).arg(VALUE).arg("EX").arg(KEY_LIFE_S);
     let set: Result<(), _> = set.query_async(&mut connection).await;
-    set.map_err(|error| Trouble::Write(error.to_string()))?;
+    set.map_err(|error| Trouble::Write(words(&error)))?;
     let value = get(&mut connection, &target.key).await.map_err(Trouble::Read)?;
     if value.as_deref() == Some(VALUE) { Ok(()) } else { Err(Trouble::Read("it is gone".to_owned())) }
 }
@@ -150,7 +151,7 @@ async fn read_shard(reach: Reach, target: Target, written: Result<(), Trouble>) 
 const VALUE: &str = "ok";
 
 async fn get(connection: &mut MultiplexedConnection, key: &str) -> Result<Option<String>, String> {
-    redis::cmd("GET").arg(key).query_async(connection).await.map_err(|error| error.to_string())
+    redis::cmd("GET").arg(key).query_async(connection).await.map_err(|error| words(&error))
 }
 
 /// Reads until it is there: replication is not waited for by writes.
@@ -158,7 +159,7 @@ async fn read(reach: &Reach, endpoint: &Endpoint, key: &str) -> Result<(), Strin
     let began = Instant::now();
     let mut connection = reach.connect(endpoint).await.map_err(|error| error.to_string())?;
     let readonly: Result<(), _> = redis::cmd("READONLY").query_async(&mut connection).await;
-    readonly.map_err(|error| error.to_string())?;
+    readonly.map_err(|error| words(&error))?;
     while get(&mut connection, key).await?.as_deref() != Some(VALUE) {
         if began.elapsed() > REPLICA_PATIENCE {
             return Err(format!("it has not arrived within {} s", REPLICA_PATIENCE.as_secs()));

@@ -1,5 +1,7 @@
 //! How to use the stack once it is there: its endpoint, whether the cluster answers, its client host, what to run next.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use shardform::cluster::look::Seen;
 use shardform::cluster::placed::Placed;
@@ -7,6 +9,7 @@ use shardform::cluster::topology::View;
 use shardform::cluster::verify::{Finding, Report, Severity};
 use shardform::observed::{Endpoint, Live, LiveInstance, LiveReplicationGroup};
 use shardform::spec::SshSource;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -16,6 +19,10 @@ use crate::terminal::Paint;
 use crate::verification::{Verified, verification};
 use crate::view::{printable, verify::colored};
 
+/// How long errors may last right after a change.
+const SETTLING: Duration = Duration::from_secs(5);
+/// Pause before they are looked for again.
+const SETTLING_PAUSE: Duration = Duration::from_millis(200);
 /// The user of Amazon Linux images.
 const USER: &str = "ec2-user";
 
@@ -105,8 +112,7 @@ impl Ending {
     pub async fn checked(session: &Session, picture: &Picture, interrupt: &Interrupt) -> Result<Self, Error> {
         let mut ending = interrupt.leaving(async { Ok(Ending::unchecked(session, &picture.live).await) }).await?;
         if let Some(group) = picture.live.replication_group.as_ref().filter(|group| group.endpoint.is_some()) {
-            let verified = verification(session, picture, interrupt).await?;
-            ending.check = Check::new(&verified, group, session.local);
+            ending.check = checked(session, picture, group, interrupt).await?;
         }
         Ok(ending)
     }
@@ -149,6 +155,28 @@ impl Ending {
         lines.push(format!("\n{}", paint.bold("Next:")));
         lines.extend(self.next.iter().map(|command| format!("  {command}")));
         format!("\n{}", lines.join("\n"))
+    }
+}
+
+/// Verifies, and again for a while where there are errors: right after a change a replica may still be copying.
+async fn checked(
+    session: &Session,
+    picture: &Picture,
+    group: &LiveReplicationGroup,
+    interrupt: &Interrupt,
+) -> Result<Check, Error> {
+    let began = Instant::now();
+    loop {
+        let verified = verification(session, picture, interrupt).await?;
+        let check = Check::new(&verified, group, session.local);
+        let is_unwell = matches!(&check, Check::Answers { faults, .. } if !faults.is_empty());
+        if !is_unwell || began.elapsed() > SETTLING {
+            return Ok(check);
+        }
+        interrupt.leaving(async {
+            tokio::time::sleep(SETTLING_PAUSE).await;
+            Ok(())
+        }).await?;
     }
 }
 

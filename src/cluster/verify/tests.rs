@@ -299,7 +299,7 @@ fn a_cluster_that_is_well_passes_every_check() {
         lag: 4 replicas at most 0 bytes behind, heard of their primaries 1s ago or later
         zones: every shard is spread as planned; nodes by zone: us-east-1a 2, us-east-1b 2, us-east-1c 2
         engine: redis 7.1.0 as planned; the nodes say redis 7.1.0
-        parameters: day19-redis7 on every node; 2 parameters as planned in the engine too
+        parameters: day19-redis7 on every node, 2 parameters as planned there and in the engine
         eviction: volatile-lru on every node as planned
         memory: at most 10% of a node's memory is used
         data: a key was written to and read from 2 shards, and read from 4 replicas
@@ -345,7 +345,7 @@ fn without_a_cluster_only_that_is_told() {
     planted.probes.clear();
     assert_eq!(planted.found(), ["status error replication_group.cluster: it is not there"]);
     let skipped = |checked: &&Checked| matches!(checked.verdict, Verdict::Skipped { .. });
-    assert_eq!(planted.report().checks.iter().filter(skipped).count(), 12);
+    assert_eq!(planted.report().checks.iter().filter(skipped).count(), 13);
 }
 
 #[test]

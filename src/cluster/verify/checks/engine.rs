@@ -97,14 +97,12 @@ pub(super) fn parameters(situation: &Situation) -> Verdict {
     findings.extend(group_values(situation));
     findings.extend(node_values(situation));
     verdict(findings, || {
-        let told = situation.answering().filter(|(_, answer)| matches!(answer.settings, Settings::Told(_))).count();
-        let planned = count(expected.parameters.len(), "parameter");
-        match expected.parameters.len() {
-            0 => format!("{} on every node", expected.parameter_group),
-            _ if told > 0 => {
-                format!("{} on every node; {planned} as planned in the engine too", expected.parameter_group)
-            }
-            _ => format!("{} with {planned} as planned (the engine may not be asked)", expected.parameter_group),
+        let told = situation.answering().any(|(_, answer)| matches!(answer.settings, Settings::Told(_)));
+        let (name, planned) = (&expected.parameter_group, count(expected.parameters.len(), "parameter"));
+        match (expected.parameters.len(), told) {
+            (0, _) => format!("{name} on every node"),
+            (_, true) => format!("{name} on every node, {planned} as planned there and in the engine"),
+            (_, false) => format!("{name} on every node, {planned} as planned there (no engine was asked, or may be)"),
         }
     })
 }

@@ -109,6 +109,9 @@ fn zones_of(situation: &Situation, shard: &LiveNodeGroup) -> Vec<Finding> {
 
 /// Whether the plan file says the same, and nothing waits for the maintenance window.
 pub(super) fn plan(situation: &Situation) -> Verdict {
+    if situation.group().is_none() {
+        return skipped("there is no cluster");
+    }
     let differing = situation.expected.differences.iter().map(|difference| {
         let seen = format!("differs from the plan file: {}", difference.what);
         warning(Subject::Resource(difference.address), seen, "run `shardform plan`")
