@@ -173,10 +173,12 @@ async fn checked(
         if !is_unwell || began.elapsed() > SETTLING {
             return Ok(check);
         }
-        interrupt.leaving(async {
-            tokio::time::sleep(SETTLING_PAUSE).await;
-            Ok(())
-        }).await?;
+        interrupt
+            .leaving(async {
+                tokio::time::sleep(SETTLING_PAUSE).await;
+                Ok(())
+            })
+            .await?;
     }
 }
 

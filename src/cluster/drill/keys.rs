@@ -4,32 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::LostWrite;
-use crate::cluster::topology::SLOTS;
+use crate::cluster::topology::slot_of_key;
 
 /// What every key of a drill begins with.
 pub const PREFIX: &str = "shardform:drill:";
 /// How many keys a shard gets.
 const KEYS: usize = 8;
 
-/// The slot of a key: CRC16 (XMODEM) of its hash tag, or of all of it, as Redis Cluster has it.
-pub fn slot(key: &str) -> u16 {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    let bytes = tag.filter(|tag| !tag.is_empty()).unwrap_or(key).bytes();
-    let crc = bytes.fold(0_u16, |crc, byte| {
-        (0..8).fold(
-            crc ^ (u16::from(byte) << 8),
-            |crc, _| {
-                if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-            },
-        )
-    });
-    crc % SLOTS as u16
-}
-
 /// Keys in different slots of a shard, found by their hash tags; `run` tells one drill's from another's.
 pub(super) fn keys(slots: &BTreeSet<u16>, run: &str) -> Vec<String> {
     // Tags of small numbers reach every slot long before this many.
-    let tags = (0..200_000_u32).filter(|tag| slots.contains(&slot(&tag.to_string())));
+    let tags = (0..200_000_u32).filter(|tag| slots.contains(&slot_of_key(&tag.to_string())));
     tags.take(KEYS).map(|tag| format!("{PREFIX}{{{tag}}}:{run}")).collect()
 }
 
@@ -69,27 +54,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_as_the_engine_has_them() {
-        // What CLUSTER KEYSLOT answers.
-        assert_eq!(slot("foo"), 12182);
-        assert_eq!(slot("somekey"), 11058);
-        assert_eq!(slot("foo{hash_tag}"), 2515);
-        assert_eq!(slot("foo{}{bar}"), 8363);
-        assert_eq!(slot("123456789"), 0x31c3);
-    }
-
-    #[test]
     fn keys_are_in_the_shards_slots_and_named_as_the_drills() {
         let slots: BTreeSet<u16> = (5461..=10922).collect();
         let keys = keys(&slots, "r1");
         assert_eq!(keys.len(), KEYS);
-        assert!(keys.iter().all(|key| slots.contains(&slot(key)) && key.starts_with("shardform:drill:{")), "{keys:?}");
-        assert_eq!(keys.iter().map(|key| slot(key)).collect::<BTreeSet<u16>>().len(), KEYS);
+        assert!(
+            keys.iter().all(|key| slots.contains(&slot_of_key(key)) && key.starts_with("shardform:drill:{")),
+            "{keys:?}"
+        );
+        assert_eq!(keys.iter().map(|key| slot_of_key(key)).collect::<BTreeSet<u16>>().len(), KEYS);
     }
 
     #[test]
     fn one_slot_is_enough_and_none_gives_no_keys() {
-        assert_eq!(keys(&BTreeSet::from([42]), "r").iter().map(|key| slot(key)).collect::<Vec<_>>(), [42; KEYS]);
+        assert_eq!(keys(&BTreeSet::from([42]), "r").iter().map(|key| slot_of_key(key)).collect::<Vec<_>>(), [42; KEYS]);
         assert_eq!(keys(&BTreeSet::new(), "r"), Vec::<String>::new());
     }
 
