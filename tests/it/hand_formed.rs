@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,6 +39,36 @@ fn start(arguments: &[String]) -> Child {
     Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+impl Node {
+    /// One that answers. A port that was free may be taken by another test meanwhile: then others are tried.
+    fn new(folder: &Path) -> Node {
+        loop {
+            let (port, bus_port) = (free_port(), free_port());
+            let arguments = format!(
+                "--port {port} --cluster-port {bus_port} --bind 127.0.0.1 --cluster-enabled yes --save  --dir {} \
+                 --cluster-node-timeout 800 --cluster-replica-no-failover yes --repl-diskless-sync-delay 0 \
+                 --cluster-allow-replica-migration no",
+                folder.display()
+            );
+            let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+            let mut node = Node { child: start(&arguments), arguments, port, bus_port };
+            until("the node answers or has ended", || node.answers() || node.has_ended());
+            if !node.has_ended() {
+                return node;
+            }
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        client.get_connection().is_ok_and(|mut connection| redis::cmd("PING").query::<String>(&mut connection).is_ok())
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+}
+
 impl HandFormed {
     /// Shards of one primary and one replica each, with all slots, formed and linked. Nobody is failed over.
     pub fn new(shards: usize) -> Self {
@@ -48,15 +78,7 @@ impl HandFormed {
         for number in 0..shards * 2 {
             let folder = formed.folder.join(number.to_string());
             fs::create_dir_all(&folder).unwrap();
-            let (port, bus_port) = (free_port(), free_port());
-            let arguments = format!(
-                "--port {port} --cluster-port {bus_port} --bind 127.0.0.1 --cluster-enabled yes --save  --dir {} \
-                 --cluster-node-timeout 800 --cluster-replica-no-failover yes --repl-diskless-sync-delay 0 \
-                 --cluster-allow-replica-migration no",
-                folder.display()
-            );
-            let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
-            formed.nodes.push(Node { child: start(&arguments), arguments, port, bus_port });
+            formed.nodes.push(Node::new(&folder));
         }
         formed.form(shards);
         formed
@@ -64,7 +86,6 @@ impl HandFormed {
 
     fn form(&mut self, shards: usize) {
         for number in 0..self.nodes.len() {
-            until("the node answers", || self.try_command(number, &["PING"]).is_some());
             let epoch = (number + 1).to_string();
             self.command(number, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
         }
