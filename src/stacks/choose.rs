@@ -103,7 +103,7 @@ fn parts<'a>(stack: &'a str, live: &'a Live) -> Vec<(Address, &'a str)> {
     let groups =
         groups.filter(|(_, group)| is_own(group.ownership)).map(|(address, group)| (address, group.id.as_str()));
     let hosts = live.instances.iter().map(|host| (Address::Instance, host.id.as_str()));
-    let cluster = live.replication_group.iter().filter(|group| group.ownership == Ownership::Ours);
+    let cluster = live.replication_group.iter().filter(|group| is_own(group.ownership));
     let cluster = cluster.map(|_| (Address::ReplicationGroup, stack));
     key.chain(groups).chain(hosts).chain(cluster).collect()
 }
