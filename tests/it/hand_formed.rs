@@ -59,9 +59,12 @@ impl Node {
         }
     }
 
+    /// Whether it answers, and no other that has its port.
     fn answers(&self) -> bool {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
-        client.get_connection().is_ok_and(|mut connection| redis::cmd("PING").query::<String>(&mut connection).is_ok())
+        let own = format!("process_id:{}\r\n", self.child.id());
+        let info = |mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection);
+        client.get_connection().and_then(info).is_ok_and(|info| info.contains(&own))
     }
 
     fn has_ended(&mut self) -> bool {
