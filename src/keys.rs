@@ -85,6 +85,39 @@ pub fn remove_own(path: &Path, public_key_text: &str, owner: &str) -> Result<boo
     }
 }
 
+/// A private key for one use, in a file that only the owner can read, and that goes with this value.
+#[derive(Debug)]
+pub struct Temporary {
+    /// The file of the private half.
+    pub path: PathBuf,
+    /// The public half in OpenSSH's format, without a comment.
+    pub public_key: String,
+}
+
+impl Temporary {
+    /// Generates one into a new file of a folder, which is made if it isn't there.
+    ///
+    /// # Errors
+    /// No key could be generated, or the file can't be written.
+    pub fn generate(folder: &Path) -> Result<Self, KeyError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| at(folder, source))?;
+        let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(KeyError::Generate)?;
+        let text = key.to_openssh(LineEnding::LF).map_err(KeyError::Generate)?;
+        let path = folder.join(format!("key-{:016x}", OsRng.next_u64()));
+        let public_key = public_half(&path, &key)?;
+        write_new(&path, text.as_bytes()).map_err(|source| at(&path, source))?;
+        Ok(Temporary { path, public_key })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // If it can't be removed, a key stays that nobody accepts any more after a minute.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 /// The public half of the private key in a file.
 fn public_key(path: &Path) -> Result<String, KeyError> {
     public_half(path, &read(path)?)
@@ -167,6 +200,18 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_temporary_key_goes_with_its_owner() {
+        let scratch = Scratch::new();
+        let key = Temporary::generate(&scratch.0).unwrap();
+        assert!(key.public_key.starts_with("ssh-ed25519 AAAA"), "{}", key.public_key);
+        assert_eq!(public_key(&key.path).unwrap(), key.public_key);
+        assert_eq!(fs::metadata(&key.path).unwrap().permissions().mode() & 0o777, 0o600);
+        let path = key.path.clone();
+        drop(key);
+        assert!(!path.exists());
     }
 
     #[test]

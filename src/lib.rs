@@ -10,7 +10,7 @@
 //!   of an account in what it lists.
 //! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`keys`] keeps private
 //!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] looks at a
-//!   live cluster, writes and reads, and judges what was seen.
+//!   live cluster, writes and reads, and judges what was seen; [`ssh`] gets to the client host by the system's `ssh`.
 //! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
 
 pub mod lifetime;
@@ -34,5 +34,6 @@ pub mod execute;
 pub mod aws;
 pub mod keys;
 pub mod secret;
+pub mod ssh;
 
 pub mod node;

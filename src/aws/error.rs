@@ -55,7 +55,7 @@ fn told(operation: &str, code: &str, message: &str, status: u16) -> CloudError {
 }
 
 fn lacking(operation: &str) -> String {
-    let service = operation.split(':').next().unwrap_or_default().to_uppercase();
+    let service = operation.split(':').next().unwrap_or_default().to_uppercase().replace('-', "_");
     format!("what answers here lacks {operation}; AWS_ENDPOINT_URL_{service} sends this service's calls elsewhere")
 }
 
@@ -225,6 +225,7 @@ fn hint_of(operation: &str, code: &str) -> Option<String> {
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
             "choose a smaller `client.instance_type`, or ask for a higher quota (Service Quotas, Amazon EC2)"
         }
+        "EC2InstanceUnavailableException" => "the client host has just started, or is about to go: wait a minute",
         "InvalidSubnetID.NotFound" => "check `network.subnets`, and the region",
         "InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" => "check `client.ami`: an image belongs to one region",
         "InvalidKeyPair.Format" => {

@@ -7,6 +7,7 @@
 mod answers;
 mod error;
 mod http;
+mod instance_connect;
 mod inventory;
 mod observe;
 mod operations;
@@ -76,6 +77,7 @@ struct Identity {
 pub struct AwsCloud {
     ec2: aws_sdk_ec2::Client,
     elasticache: aws_sdk_elasticache::Client,
+    instance_connect: aws_sdk_ec2instanceconnect::Client,
     ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     region: String,
@@ -103,11 +105,13 @@ impl AwsCloud {
         let elasticache = aws_sdk_elasticache::config::Builder::from(sdk)
             .retry_classifier(retry())
             .retry_classifier(http::RetryOfThrottling);
+        let instance_connect = aws_sdk_ec2instanceconnect::config::Builder::from(sdk).retry_classifier(retry());
         let ssm = aws_sdk_ssm::config::Builder::from(sdk).retry_classifier(retry());
         let sts = aws_sdk_sts::config::Builder::from(sdk).retry_classifier(retry());
         AwsCloud {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             elasticache: aws_sdk_elasticache::Client::from_conf(elasticache.build()),
+            instance_connect: aws_sdk_ec2instanceconnect::Client::from_conf(instance_connect.build()),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             region: sdk.region().map(ToString::to_string).unwrap_or_default(),
@@ -123,6 +127,7 @@ impl AwsCloud {
         AwsCloud {
             ec2: self.ec2.clone(),
             elasticache: self.elasticache.clone(),
+            instance_connect: self.instance_connect.clone(),
             ssm: self.ssm.clone(),
             sts: self.sts.clone(),
             region: self.region.clone(),

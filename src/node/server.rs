@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::api::http::{Answer, ApiCall, Service, refuse_unread, refuse_web_page};
 use super::control::error::ApiError;
+use super::control::instance_connect::PushedKey;
 use super::control::network::Surroundings;
 use super::control::{State, Timing};
 use super::peer;
@@ -240,9 +241,26 @@ impl Shared {
         let body = match path {
             "/_shardform/health" => self.health().await,
             "/_shardform/calls" => json!({ "calls": self.control.lock().await.calls }),
+            "/_shardform/ssh-keys" => self.ssh_keys().await,
             _ => return Answer::note(404, "there is no such page", request_id),
         };
         Answer::json(200, "application/json", &body, request_id)
+    }
+
+    /// The public keys that instances accept now, for an ssh server that plays an instance.
+    async fn ssh_keys(&self) -> Value {
+        let control = self.control.lock().await;
+        let key = |(region, id, key): (&str, &str, &PushedKey)| {
+            let PushedKey { user, public_key, until_ms } = key;
+            json!({
+                "region": region,
+                "instance_id": id,
+                "user": user,
+                "public_key": public_key,
+                "until_ms": until_ms,
+            })
+        };
+        json!({ "keys": control.state.pushed_keys(now_ms()).map(key).collect::<Vec<Value>>() })
     }
 
     async fn health(&self) -> Value {
@@ -251,7 +269,7 @@ impl Shared {
             let cluster = |(region, id, status)| json!({ "region": region, "id": id, "status": status });
             control.state.statuses().map(cluster).collect()
         };
-        let services = ["elasticache", "ec2", "sts", "ssm"];
+        let services = ["elasticache", "ec2", "sts", "ssm", "ec2-instance-connect"];
         let mut body = json!({ "status": "ready", "services": services, "clusters": clusters });
         if let (Some(body), Value::Object(extra)) = (body.as_object_mut(), (self.extra_health)()) {
             body.extend(extra);

@@ -24,6 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("keys", &[]),
     ("secret", &[]),
     ("stacks", &["resource", "lifetime", "observed"]),
+    ("ssh", &["secret"]),
     ("aws", &["resource", "lifetime", "spec", "observed", "call", "diff", "stacks", "cloud", "keys", "secret"]),
     ("node", &[]),
 ];
@@ -54,6 +55,7 @@ const PURE: &[&str] = &[
     "cluster/drill/sight.rs",
     "cluster/drill/traffic.rs",
     "cluster/verify",
+    "ssh/command.rs",
     "node/control",
     "node/wanted.rs",
     "node/fleet/topology",

@@ -154,6 +154,16 @@ impl Sandbox {
         calls["calls"][operation].as_u64().unwrap_or(0)
     }
 
+    /// A page of the node's own.
+    pub fn get(&self, path: &str) -> String {
+        self.http(&format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+
+    /// Where the node listens, `host:port`.
+    pub fn address(&self) -> &str {
+        self.url().trim_start_matches("http://")
+    }
+
     fn http(&self, head: &str, body: &str) -> String {
         let address = self.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).unwrap();

@@ -135,6 +135,21 @@ pub enum Command {
         "shardform failover day19.yaml --shard 1 --json | jq '.drills[].writes.outages'"
     ))]
     Failover(Failover),
+    /// Open redis-cli on the client host, or where the cluster is reached directly, on this machine
+    #[command(after_help = help!(
+        "shardform connect day19.yaml                      redis-cli, at the configuration endpoint",
+        "shardform connect day19.yaml -- GET greeting      one command, and its reply",
+        "shardform connect day19.yaml --shell              a shell on the client host",
+        "SHARDFORM_SSH='ssh -J jump.example' shardform connect    your ssh, with your options"
+    ))]
+    Connect(Connect),
+    /// Keep a SOCKS proxy open through the client host, until Ctrl-C
+    #[command(after_help = help!(
+        "shardform tunnel day19.yaml",
+        "shardform tunnel day19.yaml --listen 127.0.0.1:9050",
+        "curl -x socks5h://127.0.0.1:1080 …                     a client that goes through it"
+    ))]
+    Tunnel(Tunnel),
     /// Check that the cluster works and is as planned: nodes, slots, replicas, zones, settings, data, access
     ///
     /// Exit code by the worst that is found: 0 nothing worse than a note, 2 only warnings, 1 an error.
@@ -343,6 +358,54 @@ pub struct Destroy {
     /// Keep the cluster's data in a snapshot of this name; nothing is deleted unless that can be made
     #[arg(long, value_name = "NAME", value_parser = parse_snapshot)]
     pub snapshot: Option<String>,
+}
+
+/// Which way a command goes to the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Via {
+    /// Directly where the cluster answers within a second, else through the client host
+    #[default]
+    Auto,
+    /// Directly
+    Direct,
+    /// Through the client host, by ssh
+    Host,
+}
+
+/// Which way to the nodes.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ViaArgs {
+    /// Which way to the nodes
+    #[arg(long, value_name = "WAY", value_enum, default_value_t)]
+    pub via: Via,
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, clap::Args)]
+pub struct Connect {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// A shell on the client host instead of redis-cli
+    #[arg(long, conflicts_with_all = ["command", "json"])]
+    pub shell: bool,
+    /// Which way.
+    #[command(flatten)]
+    pub way: ViaArgs,
+    /// A command for the cluster, and its arguments; its reply is printed
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `tunnel`.
+#[derive(Debug, clap::Args)]
+pub struct Tunnel {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Where the proxy listens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1080")]
+    pub listen: SocketAddr,
 }
 
 /// Arguments of `local`.

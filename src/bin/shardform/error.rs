@@ -9,9 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shardform::cloud::{CloudError, ErrorKind};
 use shardform::cluster::drill::admission::Refusal;
+use shardform::cluster::reach::ReachError;
+use shardform::observed::Endpoint;
 use shardform::resource::Address;
 use shardform::spec::Problem;
 
+use crate::host::HostError;
 use crate::local::LocalError;
 use crate::terminal::{Paint, Terminal};
 use crate::view::duration;
@@ -202,6 +205,42 @@ pub enum Error {
     /// No node can be talked to.
     #[error("the cluster can't be reached from this machine: {0}")]
     Unreachable(String),
+    /// The cluster can't be talked to yet.
+    #[error("the cluster has no endpoint yet: it is {status}")]
+    NoEndpoint {
+        /// As the cloud names it.
+        status: String,
+    },
+    /// The client host.
+    #[error("{0}")]
+    Host(#[from] HostError),
+    /// Neither the direct way nor the one through the client host is open.
+    #[error("{endpoint} does not answer directly ({reason}), nor is there a way through the client host: {host}")]
+    NoWay {
+        /// The configuration endpoint.
+        endpoint: String,
+        /// Why not directly.
+        reason: String,
+        /// Why not through the host.
+        host: Box<Error>,
+    },
+    /// A node that is talked to.
+    #[error("{0}")]
+    Node(#[from] ReachError),
+    /// A program that was started, such as redis-cli.
+    #[error("can't start {program}: {source}")]
+    Start {
+        /// Its name.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The terminal can't be used.
+    #[error("the terminal can't be used: {0}")]
+    Terminal(String),
+    /// The options of a command don't go together.
+    #[error("{0}")]
+    Usage(&'static str),
     /// The local cloud.
     #[error("{0}")]
     Local(#[from] LocalError),
@@ -242,6 +281,15 @@ impl Error {
         }
     }
 
+    /// Neither way to a cluster is open.
+    pub fn no_way(endpoint: &Endpoint, reason: String, host: Error) -> Self {
+        match host {
+            // The user has left, or can't be helped with a way.
+            Error::Interrupted => host,
+            host => Error::NoWay { endpoint: endpoint.to_string(), reason, host: Box::new(host) },
+        }
+    }
+
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -268,12 +316,16 @@ impl Error {
             Error::StillDiffers(_) | Error::StillThere(_) => "still_differs",
             Error::LeftOver { .. } => "left_over",
             Error::Unhealthy(_) => "unhealthy",
-            Error::NoCluster { .. } => "no_cluster",
             Error::Drill(_) => "refused",
             Error::NotRestored { .. } => "not_restored",
             Error::OutForTooLong { .. } => "unavailable",
             Error::Unreachable(_) => "unreachable",
             Error::Local(_) => "local",
+            Error::NoCluster { .. } | Error::NoEndpoint { .. } => "no_cluster",
+            Error::Host(_) | Error::NoWay { .. } => "host",
+            Error::Node(_) => "node",
+            Error::Start { .. } | Error::Terminal(_) => "system",
+            Error::Usage(_) => "usage",
             Error::NoTemplate(_) | Error::BadName(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
             Error::Told(error) => error.kind(),
@@ -285,7 +337,10 @@ impl Error {
         let hint = match self {
             Error::Cloud(error) => return cloud_hint(error),
             Error::Local(error) => return error.hint(),
+            Error::Host(error) => return error.hint(),
+            Error::NoWay { host, .. } => return host.hint(),
             Error::NoCluster { apply, .. } => return Some(format!("`{apply}` makes one")),
+            Error::NoEndpoint { .. } => "`shardform status` shows how far it is",
             Error::Unreachable(_) => "a cluster on AWS answers only in its VPC: run this on the client host",
             Error::Told(error) => return error.hint(),
             Error::NoPlanFile(_) => "`shardform init` writes one, or name yours",

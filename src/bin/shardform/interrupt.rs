@@ -1,36 +1,63 @@
-//! Ctrl-C and SIGTERM: the first ends the waiting in order, the second ends the program at once.
+//! Ctrl-C and SIGTERM: the first ends the waiting in order, the second ends the program at once. While the terminal is
+//! somebody else's, Ctrl-C is theirs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::error::{EXIT_INTERRUPTED, Error};
 
 /// Whether the user has interrupted.
 #[derive(Clone)]
-pub struct Interrupt(watch::Receiver<bool>);
+pub struct Interrupt {
+    pressed: watch::Receiver<bool>,
+    keys: Arc<Keys>,
+}
+
+/// Who Ctrl-C is for.
+#[derive(Default)]
+struct Keys {
+    handed_over: AtomicBool,
+    pressed: Notify,
+}
 
 impl Interrupt {
     /// Listens from now on; to be called within the runtime.
     pub fn listen() -> Self {
-        let (sender, receiver) = watch::channel(false);
+        let (sender, pressed) = watch::channel(false);
+        let keys = Arc::new(Keys::default());
         for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
             // Without a handler the signal ends the program by itself, which is what it is for.
             let Ok(mut signals) = signal(kind) else { continue };
-            let sender = sender.clone();
+            let (sender, keys) = (sender.clone(), Arc::clone(&keys));
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
-                    if sender.send_replace(true) {
+                    if kind == SignalKind::interrupt() && keys.handed_over.load(Ordering::Relaxed) {
+                        keys.pressed.notify_waiters();
+                    } else if sender.send_replace(true) {
                         std::process::exit(i32::from(EXIT_INTERRUPTED));
                     }
                 }
             });
         }
-        Interrupt(receiver)
+        Interrupt { pressed, keys }
+    }
+
+    /// From now on Ctrl-C doesn't end this program: it is for a child at the same terminal, or for a prompt.
+    pub fn hand_over(&self) {
+        self.keys.handed_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Comes back at the next Ctrl-C after [`Interrupt::hand_over`].
+    pub async fn key(&self) {
+        self.keys.pressed.notified().await;
     }
 
     /// Comes back when the user has interrupted, and never otherwise.
     pub async fn pressed(&self) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.pressed.clone();
         if receiver.wait_for(|pressed| *pressed).await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -118,8 +118,13 @@ impl Terminal {
 
     /// Writes what was asked for, and ends the line.
     pub fn print(&self, text: &str) -> Result<(), Error> {
+        self.print_bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes bytes as they are.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut out = io::stdout().lock();
-        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        let written = out.write_all(bytes).and_then(|()| out.flush());
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed.set(true);

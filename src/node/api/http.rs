@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::query::Parameters;
 use super::xml::Xml;
-use super::{Call, Operation, ec2, elasticache, ssm, sts};
+use super::{Call, Operation, ec2, elasticache, instance_connect, ssm, sts};
 use crate::node::control::error::ApiError;
 use crate::node::control::network::Surroundings;
 use crate::node::control::{State, Timing};
@@ -24,6 +24,7 @@ pub(crate) enum Service {
     Ec2,
     Sts,
     Ssm,
+    InstanceConnect,
 }
 
 impl Service {
@@ -34,11 +35,32 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
             Self::Ssm => "ssm",
+            Self::InstanceConnect => "ec2-instance-connect",
         }
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::ElastiCache, Self::Ec2, Self::Sts, Self::Ssm].into_iter().find(|service| service.as_str() == name)
+        let all = [Self::ElastiCache, Self::Ec2, Self::Sts, Self::Ssm, Self::InstanceConnect];
+        all.into_iter().find(|service| service.as_str() == name)
+    }
+
+    /// The service and the operation that the header of a JSON call names.
+    fn targeted(target: &str) -> Option<(Self, &str)> {
+        let (name, action) = target.split_once('.')?;
+        match name {
+            "AmazonSSM" => Some((Self::Ssm, action)),
+            "AWSEC2InstanceConnectService" => Some((Self::InstanceConnect, action)),
+            _ => None,
+        }
+    }
+
+    /// The operations of a service that speaks JSON.
+    fn json_actions(self) -> &'static [&'static str] {
+        match self {
+            Self::Ssm => ssm::ACTIONS,
+            Self::InstanceConnect => instance_connect::ACTIONS,
+            Self::ElastiCache | Self::Ec2 | Self::Sts => &[],
+        }
     }
 
     fn operations(self) -> &'static [Operation] {
@@ -46,8 +68,8 @@ impl Service {
             Self::ElastiCache => elasticache::OPERATIONS,
             Self::Ec2 => ec2::OPERATIONS,
             Self::Sts => sts::OPERATIONS,
-            // Its answers are JSON, not rows of an XML table.
-            Self::Ssm => &[],
+            // Their answers are JSON, not rows of an XML table.
+            Self::Ssm | Self::InstanceConnect => &[],
         }
     }
 
@@ -55,7 +77,7 @@ impl Service {
         match self {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::ElastiCache | Self::Ssm => "http://elasticache.amazonaws.com/doc/2015-02-02/",
+            Self::ElastiCache | Self::Ssm | Self::InstanceConnect => "http://elasticache.amazonaws.com/doc/2015-02-02/",
         }
     }
 }
@@ -95,10 +117,11 @@ impl ApiCall {
         let region = scope.as_ref().map_or(DEFAULT_REGION, |scope| scope.region.as_str()).to_owned();
         check_region(&region)?;
         if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
-            let action = target.strip_prefix("AmazonSSM.").ok_or_else(|| unknown_operation(target))?.to_owned();
+            let (service, action) = Service::targeted(target).ok_or_else(|| unknown_operation(target))?;
             let json = serde_json::from_slice(body)
                 .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
-            return Ok(Self { service: Service::Ssm, region, action, parameters: Parameters::default(), json });
+            let action = action.to_owned();
+            return Ok(Self { service, region, action, parameters: Parameters::default(), json });
         }
         let form = if *method == Method::GET { query.as_bytes() } else { body };
         let parameters = Parameters::decode(form)?;
@@ -128,7 +151,7 @@ impl ApiCall {
 
     /// Whether there is such an operation; what is not is not counted by name.
     pub fn is_known(&self) -> bool {
-        self.operation().is_some() || (self.service == Service::Ssm && ssm::ACTIONS.contains(&self.action.as_str()))
+        self.operation().is_some() || self.service.json_actions().contains(&self.action.as_str())
     }
 
     fn operation(&self) -> Option<&'static Operation> {
@@ -145,8 +168,16 @@ impl ApiCall {
         request_id: &str,
     ) -> Outcome {
         let (region, context) = state.enter(&self.region, now_ms, timing, peer);
-        if self.service == Service::Ssm {
-            return Outcome { answer: ssm::answer(region, &self.action, &self.json, request_id), wrote: false };
+        match self.service {
+            Service::Ssm => {
+                return Outcome { answer: ssm::answer(region, &self.action, &self.json, request_id), wrote: false };
+            }
+            // What is accepted for a minute is not kept.
+            Service::InstanceConnect => {
+                let answer = instance_connect::answer(region, &context, &self.action, &self.json, request_id);
+                return Outcome { answer, wrote: false };
+            }
+            Service::ElastiCache | Service::Ec2 | Service::Sts => {}
         }
         let Some(operation) = self.operation() else {
             return Outcome { answer: self.refuse(&self.invalid_action(), request_id), wrote: false };
@@ -189,7 +220,7 @@ impl ApiCall {
     /// A refusal in the service's dialect.
     pub fn refuse(&self, refusal: &ApiError, request_id: &str) -> Answer {
         match self.service {
-            Service::Ssm => ssm::refuse(refusal, request_id),
+            Service::Ssm | Service::InstanceConnect => ssm::refuse(refusal, request_id),
             Service::Ec2 => refuse_ec2(refusal, request_id),
             service => refuse_query(service, refusal, request_id),
         }
@@ -228,7 +259,7 @@ fn is_name_of_here(host: &str) -> bool {
 pub(crate) fn refuse_unread(headers: &HeaderMap, refusal: &ApiError, request_id: &str) -> Answer {
     let service = Scope::read(headers, "").and_then(|scope| Service::named(&scope.service));
     match service {
-        Some(Service::Ssm) => ssm::refuse(refusal, request_id),
+        Some(Service::Ssm | Service::InstanceConnect) => ssm::refuse(refusal, request_id),
         Some(Service::Ec2) => refuse_ec2(refusal, request_id),
         service if !headers.contains_key("x-amz-target") => {
             refuse_query(service.unwrap_or(Service::ElastiCache), refusal, request_id)

@@ -6,6 +6,7 @@
 pub(crate) mod ec2;
 pub(crate) mod elasticache;
 pub(crate) mod http;
+pub(crate) mod instance_connect;
 pub(crate) mod query;
 pub(crate) mod ssm;
 pub(crate) mod sts;

@@ -6,7 +6,8 @@ use super::http::Answer;
 use crate::node::control::Region;
 use crate::node::control::error::ApiError;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+/// How both JSON services answer.
+pub(super) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// 2026-01-01, when the images were made, in seconds since 1970.
 const LAST_MODIFIED_S: f64 = 1_767_225_600.0;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::instance_connect::PushedKey;
 use super::interface::Interface;
 use super::validate::{Tags, add_tags};
 use super::{Context, Region, Timing};
@@ -33,6 +34,9 @@ pub(crate) struct Instance {
     pub termination_protected: bool,
     pub profile: Option<String>,
     pub state: InstanceState,
+    /// Accepted for a minute, which no restart is waited for.
+    #[serde(skip)]
+    pub pushed_keys: Vec<PushedKey>,
     /// When `state` gives way to the next one, in milliseconds since 1970.
     state_until_ms: Option<u64>,
     /// Milliseconds since 1970.
@@ -271,6 +275,7 @@ impl Region {
             termination_protected: input.termination_protected,
             profile: input.profile.clone(),
             state: InstanceState::Pending,
+            pushed_keys: Vec::new(),
             state_until_ms: Some(context.now_ms + context.timing.instance_ms),
             launch_ms: context.now_ms,
             tags: add_tags(&Tags::new(), &input.tags)?,

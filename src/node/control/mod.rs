@@ -18,6 +18,7 @@ pub(crate) mod events;
 pub(crate) mod failover;
 pub(crate) mod image;
 pub(crate) mod instance;
+pub(crate) mod instance_connect;
 pub(crate) mod interface;
 pub(crate) mod key_pair;
 pub(crate) mod modify;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod cleanup;
+mod connect;
 mod destroy;
 mod events;
 mod failover;
@@ -12,6 +13,7 @@ mod node;
 mod nodes;
 mod plan;
 mod status;
+mod tunnel;
 mod validate;
 mod verify;
 
@@ -40,6 +42,8 @@ pub fn run(args: Args, environment: &Environment, terminal: &Terminal) -> Result
         Command::Verify(args) => verify::run(args, &context),
         Command::Nodes(args) => nodes::run(args, &context),
         Command::Events(args) => events::run(args, &context),
+        Command::Connect(args) => connect::run(args, &context),
+        Command::Tunnel(args) => tunnel::run(args, &context),
         Command::Local(args) => local::run(args, &context),
         Command::Node { args } => Ok(node::run(args, environment)),
     }
