@@ -8,6 +8,7 @@ from check import check, check_equal
 from commands import Redis, Shardform, aws
 from live import TAG, Stack, clients, tags_of
 from processes import clean_environment, descendants, running_below
+from prompting import check_prompt
 from stack import CREATE_ALL, PlanFile, check_key_file, check_keys, check_made, endpoint
 
 
@@ -30,6 +31,7 @@ def scenario(repository: Path, scratch: Path, binaries: Path, **_):
         check_with_aws(node.url, environment, scratch, plan_file)
         redis = Redis(*endpoint(live), environment, scratch)
         check_keys(redis, plan_file)
+        check_prompt(node.url, environment, binaries, plan_file.path)
         engines = descendants(node.child.pid)
         check(len(engines) >= plan_file.members, "an engine process for each member", engines)
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use expect_test::expect;
@@ -196,6 +197,111 @@ fn ping(proxy: &str, endpoint: &str) -> String {
     let mut pong = [0; 7];
     stream.read_exact(&mut pong).unwrap();
     String::from_utf8(pong.to_vec()).unwrap()
+}
+
+#[test]
+fn a_token_comes_to_the_host_and_is_seen_by_nobody() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let sandbox = Sandbox::without_nodes();
+    sandbox.file("day19.yaml", &plan_file(17407));
+    sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
+    // The local cloud's nodes have neither TLS nor tokens, so what it says of them is changed on the way.
+    let cloud = changed_on_the_way(
+        sandbox.address(),
+        &[
+            ("<TransitEncryptionEnabled>false<", "<TransitEncryptionEnabled>true<"),
+            ("<AuthTokenEnabled>false<", "<AuthTokenEnabled>true<"),
+        ],
+    );
+    let text = plan_file(17407) + "  transit_encryption: required\n  auth_token_env: TOKEN\n";
+    sandbox.file("day19.yaml", &text);
+    let with_token = |arguments: &[&str], input: &str| {
+        let ssh = format!("sh {}", sandbox.folder().join("host.sh").display());
+        let mut command = sandbox.shardform(arguments);
+        command.env("TOKEN", TOKEN).env("SHARDFORM_SSH", ssh).env("AWS_ENDPOINT_URL", &cloud);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        sandbox.ran(child.wait_with_output().unwrap())
+    };
+    // The host is this machine, with a redis-cli that says what it was given; all command lines are kept.
+    let folder = sandbox.folder().display().to_string();
+    let host = format!(
+        "printf '%s\\n' \"$@\" >>'{folder}/lines'\nfor last; do :; done\nPATH=\"{folder}:$PATH\" exec sh -c \"$last\"\n"
+    );
+    sandbox.file("host.sh", &host);
+    let redis_cli = "#!/bin/sh\necho \"token $REDISCLI_AUTH\"\nshift 5\necho \"$@\"\ncat\n";
+    sandbox.file("redis-cli", redis_cli);
+    fs::set_permissions(sandbox.folder().join("redis-cli"), fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = with_token(&["connect", "day19.yaml", "--via", "host", "-q", "--", "GET", "a b"], "");
+    assert_eq!(ran.shown(), format!("status: 0\n--- stdout\ntoken {TOKEN}\n--tls GET a b\n--- stderr\n"));
+    let ran = with_token(&["connect", "day19.yaml", "--via", "host", "-q"], "the user's own input\n");
+    let wanted = format!("status: 0\n--- stdout\ntoken {TOKEN}\n--tls\nthe user's own input\n--- stderr\n");
+    assert_eq!(ran.shown(), wanted);
+    let lines = fs::read_to_string(sandbox.folder().join("lines")).unwrap();
+    assert!(lines.contains("REDISCLI_AUTH") && !lines.contains(TOKEN), "{lines}");
+
+    // Who doesn't have the token is told which variable it is in.
+    let ran = shardform_at(&cloud, &sandbox, &["connect", "day19.yaml", "--via", "host"]);
+    assert_eq!(
+        (ran.status, ran.stderr.contains("the environment variable TOKEN is not set")),
+        (1, true),
+        "{}",
+        ran.stderr
+    );
+}
+
+fn shardform_at(url: &str, sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    sandbox.ran(sandbox.shardform(arguments).env("AWS_ENDPOINT_URL", url).output().unwrap())
+}
+
+/// The URL of a cloud whose answers are another's with some words in the place of others.
+fn changed_on_the_way(cloud: &str, words: &'static [(&'static str, &'static str)]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let cloud = cloud.to_owned();
+    // It ends with the process of the tests.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (client, cloud) = (stream.unwrap(), cloud.clone());
+            std::thread::spawn(move || pass_on(client, &cloud, words));
+        }
+    });
+    url
+}
+
+/// One request and its answer.
+fn pass_on(mut client: TcpStream, cloud: &str, words: &[(&str, &str)]) {
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        if let Some(number) = line.to_lowercase().strip_prefix("content-length:") {
+            length = number.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if !line.to_lowercase().starts_with("connection:") {
+            head.push_str(&line);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let mut server = TcpStream::connect(cloud).unwrap();
+    server.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
+    server.write_all(&body).unwrap();
+    let mut answer = String::new();
+    server.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body = words.iter().fold(body.to_owned(), |body, (old, new)| body.replace(old, new));
+    let kept: Vec<&str> = head.lines().filter(|line| !line.to_lowercase().starts_with("content-length:")).collect();
+    let head = kept.join("\r\n");
+    // Who asked may be gone.
+    let _ = write!(client, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
 }
 
 #[test]

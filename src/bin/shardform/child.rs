@@ -112,5 +112,5 @@ async fn pass_on(stream: Option<impl AsyncRead + Unpin>) -> String {
 /// Whether a line is what `ssh` says when it gives up: it writes such a line at once, and ends.
 fn ends_ssh(line: &[u8]) -> bool {
     let text = String::from_utf8_lossy(line);
-    text.starts_with("ssh: connect to host ") || text.contains(": Permission denied (")
+    text.starts_with("ssh: ") || text.contains(": Permission denied (")
 }
