@@ -1,10 +1,13 @@
 """`connect` at a terminal without redis-cli: the prompt of our own, as its user sees it."""
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -76,6 +79,8 @@ class Prompt:
 
     def __init__(self, command: list[str], environment: dict[str, str], folder: Path):
         self.ours, theirs = pty.openpty()
+        rows_and_columns = struct.pack("HHHH", 24, 80, 0, 0)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, rows_and_columns)
         # A session of its own, with this terminal for its own: Ctrl-C becomes a signal as at any other.
         self.child = subprocess.Popen(
             command,
@@ -150,9 +155,6 @@ class Prompt:
 
 def take_terminal():
     """Makes standard input the terminal that signals come from."""
-    import fcntl
-    import termios
-
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -59,17 +59,15 @@ pub async fn run(program: Program, interrupt: &Interrupt) -> Result<Ended, Error
         let _ = input.write_all(format!("{}\n", secret.expose()).as_bytes()).await;
     }
     let words = tokio::spawn(pass_on(child.stderr.take()));
-    let mut interrupted = false;
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status,
-            () = interrupt.key() => interrupted = true,
-            () = interrupt.pressed() => {
-                end(&mut child).await;
-                return Err(Error::Interrupted);
-            }
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = interrupt.pressed() => {
+            end(&mut child).await;
+            return Err(Error::Interrupted);
         }
     };
+    // The key that has ended it is no news of an error.
+    let interrupted = interrupt.keys().await > 0;
     let status = status.map_err(|source| Error::Start { program: name.to_string_lossy().into_owned(), source })?;
     Ok(Ended { code: code(status), words: words.await.unwrap_or_default(), interrupted })
 }

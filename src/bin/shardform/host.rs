@@ -3,6 +3,7 @@
 //! Knows the plan file for its lines and what is live; starts nothing itself (`shardform::ssh` and `child` do).
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::net::SocketAddr;
 
 use shardform::cloud::{CloudError, ErrorKind};
@@ -66,17 +67,8 @@ pub enum HostError {
     #[error("the private key of the client host is not on this machine, and EC2 Instance Connect doesn't help: {0}")]
     NotLent(CloudError),
     /// `ssh` does not get in.
-    #[error("{}{who}: {error}", at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default())]
-    Closed {
-        /// The host, in words.
-        who: String,
-        /// Where the plan file lets nobody in, if that may be the cause.
-        at: Option<Place>,
-        /// What happened.
-        error: SshError,
-        /// What to do.
-        hint: Option<String>,
-    },
+    #[error("{0}")]
+    Closed(Box<Closed>),
     /// There is no redis-cli on it.
     #[error("there is no redis-cli on the client host {id}")]
     NoRedisCli {
@@ -85,6 +77,28 @@ pub enum HostError {
         /// The command that opens a shell there.
         shell: String,
     },
+}
+
+/// A door that `ssh` doesn't get through.
+#[derive(Debug)]
+pub struct Closed {
+    /// The host, in words.
+    who: String,
+    /// Where the plan file lets nobody in, if that may be the cause.
+    at: Option<Place>,
+    /// What happened.
+    error: SshError,
+    /// What to do.
+    hint: Option<String>,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = &self.at {
+            write!(f, "{at}: ")?;
+        }
+        write!(f, "{}: {}", self.who, self.error)
+    }
 }
 
 impl HostError {
@@ -103,7 +117,7 @@ impl HostError {
             }
             HostError::Key(_) => return None,
             HostError::NotLent(error) => return cloud_hint(error),
-            HostError::Closed { hint, .. } => return hint.clone(),
+            HostError::Closed(closed) => return closed.hint.clone(),
             HostError::NoRedisCli { shell, .. } => {
                 return Some(format!(
                     "it is installed when the host first starts, which takes a minute or more: run the command again, or \
@@ -206,16 +220,14 @@ impl Door<'_> {
 
     /// An error of `ssh` with what to do about it.
     pub fn closed(&self, error: SshError) -> HostError {
-        let words = match &error {
-            SshError::Ended { words } => words.as_str(),
+        let (at, hint) = match &error {
             SshError::Start { .. } => {
-                let hint = format!("install OpenSSH's client, or name yours in {SSH_VARIABLE}");
-                return HostError::Closed { who: self.who(), at: None, error, hint: Some(hint) };
+                (None, Some(format!("install OpenSSH's client, or name yours in {SSH_VARIABLE}")))
             }
-            SshError::Silent { .. } => "timed out",
+            SshError::Ended { words } => self.cause(words),
+            SshError::Silent { .. } => self.not_let_in(),
         };
-        let (at, hint) = self.cause(words);
-        HostError::Closed { who: self.who(), at, error, hint }
+        HostError::Closed(Box::new(Closed { who: self.who(), at, error, hint }))
     }
 
     /// redis-cli is not there.
@@ -274,5 +286,15 @@ impl Door<'_> {
             "the host doesn't take the key {key}, or the key has a passphrase that nobody was asked for: `ssh-add {key}` \
              keeps it open; if it is not this host's key, move it away, and EC2 Instance Connect is used"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_small_enough_to_be_handed_on() {
+        assert!(size_of::<HostError>() <= 120 && size_of::<Error>() < 128, "{}", size_of::<Error>());
     }
 }

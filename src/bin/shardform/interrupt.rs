@@ -2,7 +2,7 @@
 //! somebody else's, Ctrl-C is theirs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -20,6 +20,7 @@ pub struct Interrupt {
 #[derive(Default)]
 struct Keys {
     handed_over: AtomicBool,
+    count: AtomicUsize,
     pressed: Notify,
 }
 
@@ -35,6 +36,7 @@ impl Interrupt {
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
                     if kind == SignalKind::interrupt() && keys.handed_over.load(Ordering::Relaxed) {
+                        keys.count.fetch_add(1, Ordering::Relaxed);
                         keys.pressed.notify_waiters();
                     } else if sender.send_replace(true) {
                         std::process::exit(i32::from(EXIT_INTERRUPTED));
@@ -53,6 +55,13 @@ impl Interrupt {
     /// Comes back at the next Ctrl-C after [`Interrupt::hand_over`].
     pub async fn key(&self) {
         self.keys.pressed.notified().await;
+    }
+
+    /// How often Ctrl-C was pressed since [`Interrupt::hand_over`], up to now: also what has not been looked at yet.
+    pub async fn keys(&self) -> usize {
+        // The signal's own task runs in between.
+        tokio::task::yield_now().await;
+        self.keys.count.load(Ordering::Relaxed)
     }
 
     /// Comes back when the user has interrupted, and never otherwise.
