@@ -147,7 +147,7 @@ pub enum Command {
     #[command(after_help = help!(
         "shardform tunnel day19.yaml",
         "shardform tunnel day19.yaml --listen 127.0.0.1:9050",
-        "curl -x socks5h://127.0.0.1:1080 …                     a client that goes through it"
+        "curl -x socks5h://127.0.0.1:1080 telnet://HOST:6379    a client that goes through it"
     ))]
     Tunnel(Tunnel),
     /// Check that the cluster works and is as planned: nodes, slots, replicas, zones, settings, data, access
