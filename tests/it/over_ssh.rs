@@ -108,6 +108,25 @@ fn the_cluster_is_reached_through_the_host() {
 }
 
 #[test]
+fn a_drill_goes_through_the_host() {
+    if !engine() || !sshd() {
+        return;
+    }
+    let sandbox = Sandbox::with_node(&[]);
+    sandbox.file("day19.yaml", &plan_file(17408).replace("replicas_per_shard: 0", "replicas_per_shard: 1"));
+    sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
+    let sshd = Sshd::start(&sandbox);
+    sshd.accept(&[Sshd::public_half(&sandbox.private_keys()[0])]);
+    let arguments = ["failover", "day19.yaml", "--shard", "0001", "--yes", "--via", "host"];
+    let ran = run(&sandbox, &sshd.instead(), &arguments, "");
+    assert_eq!(ran.status, 0, "{}", ran.shown());
+    let shown = shown(&ran);
+    assert!(shown.contains("through the client host i-… (ADDRESS)\n"), "{shown}");
+    assert!(ran.stdout.contains("0001"), "{shown}");
+    assert_eq!(sandbox.called("elasticache:TestFailover"), 1);
+}
+
+#[test]
 fn a_key_is_lent_where_the_plans_is_not_at_hand() {
     if !engine() || !sshd() {
         return;

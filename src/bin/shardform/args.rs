@@ -280,6 +280,9 @@ pub struct Failover {
     /// Stop watching a shard after this long from its failover's begin, such as 90s or 20m
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_time)]
     pub timeout: Duration,
+    /// Which way.
+    #[command(flatten)]
+    pub way: ViaArgs,
 }
 
 /// Arguments of `nodes`.

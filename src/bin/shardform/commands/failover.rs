@@ -59,9 +59,10 @@ async fn prepare(args: &Failover, context: &Context<'_>) -> Result<Ready, Error>
     let (terminal, environment) = (context.terminal, context.environment);
     let session = Session::open(&args.plan_file, Intent::Look, context.global, environment, terminal).await?;
     let picture = session.picture(Intent::Look).await?;
-    let group = picture
-        .live
+    let live = picture.live;
+    let group = live
         .replication_group
+        .clone()
         .ok_or_else(|| Error::NoCluster { stack: session.stack().to_owned(), apply: session.again.command("apply") })?;
     let id = group_id(&session);
     let now_ms = now_ms();
@@ -74,7 +75,7 @@ async fn prepare(args: &Failover, context: &Context<'_>) -> Result<Ready, Error>
         }
     };
     within_limit(&id, known.unwrap_or(0), shards.len())?;
-    let way = reach::open(&session, &group).await?;
+    let way = reach::open_via(args.way.via, &session, &live, environment, terminal).await?;
     let found = survey(&way.reach, &id, &group, &shards).await?;
     let watched: Vec<&ShardNodes> = shards.iter().filter_map(|id| found.shard(id)).collect();
     let heading = Heading { stack: session.stack(), region: &session.region, account: picture.account.as_deref() };
