@@ -29,7 +29,7 @@ fn what_cant_be_failed_over_is_refused_with_a_reason() {
     sandbox.file("day19.yaml", &plan_file(17450, 0));
     golden("no-cluster", &sandbox.run(&["failover", "day19.yaml", "--shard", "1"]));
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
-    golden("no-replica", &sandbox.run(&["failover", "day19.yaml", "--shard", "random"]));
+    golden("no-replica", &sandbox.run(&["failover", "day19.yaml", "--shard", "all"]));
     golden("no-such-shard", &sandbox.run(&["failover", "day19.yaml", "--shard", "7"]));
     golden("no-such-shard-json", &sandbox.run(&["failover", "day19.yaml", "--shard", "7", "--json"]));
     golden("no-shard-at-all", &sandbox.run(&["failover", "day19.yaml", "--shard", "one"]));
