@@ -1,14 +1,18 @@
 """The page that `failover --report` writes, opened in a headless Chromium: in light and in dark colors, and narrow.
 
-Opens the pages that the tests keep as they were looked at, also the one whose names and texts are markup.
+Opens the pages that the tests keep as they were looked at, also the one whose names and texts are markup; and the page
+of a drill with real nodes.
 """
 
 import re
 from pathlib import Path
 
+import peers
 from browser import Browser
 from check import check, check_equal
+from commands import Shardform
 from processes import clean_environment
+from stack import PlanFile
 
 PAGES = "tests/golden/drill"
 WIDE, NARROW = 1200, 360
@@ -88,16 +92,34 @@ DRAWINGS = r"""[...document.querySelectorAll('.drawing svg')].filter((svg) => sv
 WIDTHS = "[document.documentElement.scrollWidth, window.innerWidth]"
 
 
-def scenario(repository: Path, scratch: Path, **_):
+def scenario(repository: Path, scratch: Path, binaries: Path, **_):
     """Each page, in each look."""
+    environment = clean_environment(scratch)
     pages = sorted((repository / PAGES).glob("*.html"))
     check(pages, f"pages in {PAGES}")
-    with Browser(clean_environment(scratch), scratch) as browser:
+    drill = real_drill(repository, scratch, binaries, environment)
+    with Browser(environment, scratch) as browser:
         for page in pages:
-            check_page(browser, page)
+            check_page(browser, page, LANES)
+        check_page(browser, drill, TRAFFIC_LANES)
 
 
-def check_page(browser: Browser, page: Path, lanes: frozenset | set = frozenset(LANES)):
+def real_drill(repository: Path, scratch: Path, binaries: Path, environment: dict[str, str]) -> Path:
+    """The page of a shard's failover in the local cloud."""
+    plan_file = PlanFile(repository, scratch)
+    page = scratch / "drill.html"
+    with peers.node(environment, scratch, binaries) as node:
+        shardform = Shardform(binaries, plan_file.path, environment, "--endpoint-url", node.url)
+        shardform.run("apply", "--yes")
+        shardform.run("failover", "--shard", "0001", "--report", page, "--yes").says(f"report: {page}")
+        shardform.run("destroy", "--yes")
+    text = page.read_text()
+    for words in ("Shard 0001", "full strength again", "Test Failover API called for node group 0001"):
+        check(words in text, f"the page should say {words!r}", text)
+    return page
+
+
+def check_page(browser: Browser, page: Path, lanes: set[str]):
     """Checks one page; the first drawing must have `lanes`."""
     for width, scheme in ((WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")):
         look = f"{page.name}, {width} px, {scheme}"
@@ -113,7 +135,7 @@ def check_page(browser: Browser, page: Path, lanes: frozenset | set = frozenset(
         print(f"    {look}: as it should be", flush=True)
 
 
-def check_drawings(browser: Browser, page: Path, look: str, lanes: frozenset | set):
+def check_drawings(browser: Browser, page: Path, look: str, lanes: set[str]):
     """One size of each drawing is seen, whole, with its lanes; no more and no fewer than the page's text has."""
     drawings = browser.evaluate(DRAWINGS)
     check_equal(len(drawings) * 2, len(re.findall('class="drawing ', page.read_text())), f"{look}: drawings that are seen")

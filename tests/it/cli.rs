@@ -45,6 +45,16 @@ fn a_stack_comes_is_looked_at_and_goes() {
 }
 
 #[test]
+fn a_report_that_cant_be_written_is_told_before_anything_is_failed_over() {
+    let sandbox = quickstart();
+    let failover = ["failover", "day19.yaml", "--shard", "0001", "--yes", "--report"];
+    golden("failover-report", &sandbox.run(&[&failover[..], &["missing/drill.html"]].concat()));
+    // And where nothing is failed over, no empty file is left.
+    assert_eq!(sandbox.run(&[&failover[..], &["drill.html"]].concat()).status, 1);
+    assert!(!sandbox.folder().join("drill.html").exists());
+}
+
+#[test]
 fn the_private_key_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let sandbox = quickstart();
