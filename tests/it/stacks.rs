@@ -661,8 +661,7 @@ fn what_is_renewed_or_made_anew_meanwhile_is_left_alone() {
     let url = proxy::start(
         sandbox.url(),
         Box::new(move |request| {
-            let is_second_look =
-                request.is("DescribeReplicationGroups") && request.body.contains("ReplicationGroupId=");
+            let is_second_look = request.is("DescribeSecurityGroups") && request.body.contains("renewed-cluster");
             if let Some((node, group)) = node.lock().unwrap().take_if(|_| is_second_look) {
                 let send = |service: &str, form: String| post(&node, service, &form);
                 send(
@@ -691,9 +690,9 @@ fn what_is_renewed_or_made_anew_meanwhile_is_left_alone() {
                   1 security group
 
             …s  grown  deleted: 1 resource
-            …s  renewed  deleted: 1 resource
+            …s  renewed  kept: it was renewed until 2999-01-01T00:00:00Z
 
-            2 stacks deleted in …s
+            1 stack deleted in …s, 1 kept
             --- stderr
         "#]],
     );

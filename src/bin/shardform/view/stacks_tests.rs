@@ -79,11 +79,12 @@ fn what_is_to_go_comes_with_why_and_what_there_is_of_it() {
     let stacks = some();
     let rows = [(&stacks[0], Why::Old { since_s: NOW_S - 7500 }), (&stacks[1], Why::Expired { at_s: NOW_S - 200 })];
     expect![[r#"
+        To be deleted:
           - day19        2h old, ann's, modifying
               2 security groups, 1 subnet group, 1 replication group with 9 nodes
           - ci-job-4711  expired 3m ago, half-made
               1 security group"#]]
-    .assert_eq(&doomed(&rows, false, NOW_S, PLAIN));
+    .assert_eq(&format!("To be deleted:\n{}", doomed(&rows, false, NOW_S, PLAIN)));
 }
 
 #[test]
