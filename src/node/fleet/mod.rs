@@ -3,9 +3,9 @@
 //! It meets the control side only in [`super::wanted`]: it takes `Wanted` and gives `FleetReport`. Each cluster has a
 //! supervisor of its own (`cluster`), which looks at what the nodes say, asks `topology` (pure) what is next, and has
 //! `form` and `crew` do it. Beside them `snapshot` keeps the files of snapshots, and `restore` fills new clusters with
-//! them. Nothing is decided from memory but addresses, node ids and how far a failover that was asked
-//! for is: killed at any moment and started again, the fleet goes on from what is there. Nodes that die (`recovery`),
-//! hang (`silence`) or are to be failed over (`failover`) are replaced, and a `chronicle` says what happened to them.
+//! them. Nothing is decided from memory but addresses, node ids and how far a failover that was asked for is: killed at
+//! any moment and started again, the fleet goes on from what is there. Nodes that die (`recovery`), hang (`silence`) or
+//! are to be failed over (`failover`) are replaced, and a `chronicle` says what happened to them.
 
 mod address;
 mod chronicle;
