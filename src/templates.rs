@@ -1,6 +1,8 @@
-//! The plan files that `init` starts from.
+//! The plan files that `init` starts from; [`ci`] has the CI job files.
 //!
 //! Knows the embedded texts and where the stack's name goes. Writes no files; the fields' meaning is in `spec`.
+
+pub mod ci;
 
 /// A plan file to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

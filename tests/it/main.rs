@@ -17,6 +17,7 @@ mod fake_cloud;
 mod hand_formed;
 mod keeping;
 mod looking;
+mod init_ci;
 mod node_serve;
 mod over_ssh;
 mod planning;

@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use shardform::cluster::drill::admission::Wanted;
 use shardform::lifetime::{LONGEST_S, Length, seconds};
+use shardform::templates::ci::CiSystem;
 
 use crate::environment::Environment;
 
@@ -85,7 +86,8 @@ pub enum Command {
     #[command(after_help = help!(
         "shardform init                                shardform.yaml, from the template for beginners",
         "shardform init --list                         all templates",
-        "shardform init day19.yaml --template ci       another template; the stack is called day19"
+        "shardform init day19.yaml --template ci       another template; the stack is called day19",
+        "shardform init day19.yaml --ci github         CI job files for that plan file"
     ))]
     Init(Init),
     /// Check a plan file, without asking any cloud
@@ -218,9 +220,30 @@ pub struct Init {
     /// List the templates
     #[arg(long)]
     pub list: bool,
+    /// Write CI job files for the plan file instead; to be run at the repository's root
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["template", "name", "list"])]
+    pub ci: Option<Ci>,
     /// Overwrite the file if there is one
     #[arg(long)]
     pub force: bool,
+}
+
+/// A CI system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Ci {
+    /// GitHub Actions
+    Github,
+    /// GitLab CI/CD
+    Gitlab,
+}
+
+impl From<Ci> for CiSystem {
+    fn from(ci: Ci) -> Self {
+        match ci {
+            Ci::Github => CiSystem::Github,
+            Ci::Gitlab => CiSystem::Gitlab,
+        }
+    }
 }
 
 /// The plan file.

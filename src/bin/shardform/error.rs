@@ -247,6 +247,12 @@ pub enum Error {
     /// `init` doesn't overwrite.
     #[error("{} exists", .0.display())]
     Exists(PathBuf),
+    /// `init --ci` doesn't overwrite.
+    #[error("{} exists", .0.display())]
+    JobFileExists(PathBuf),
+    /// A plan file's path that would mean something else in a job file.
+    #[error("a CI job can't name the plan file {}", .0.display())]
+    BadJobPath(PathBuf),
     /// No such template.
     #[error("there is no template `{0}`")]
     NoTemplate(String),
@@ -307,7 +313,7 @@ impl Error {
             Error::Refused(_) => "refused",
             Error::Failed(_) => "failed",
             Error::Cloud(_) => "cloud",
-            Error::File { .. } | Error::Exists(_) => "file",
+            Error::File { .. } | Error::Exists(_) | Error::JobFileExists(_) => "file",
             Error::NoToken { .. } | Error::NoHome(_) | Error::BadEndpoint(_) => "environment",
             Error::Unconfirmed | Error::Declined => "unconfirmed",
             Error::Moved(_) => "moved",
@@ -327,6 +333,7 @@ impl Error {
             Error::Start { .. } | Error::Terminal(_) => "system",
             Error::Usage(_) => "usage",
             Error::NoTemplate(_) | Error::BadName(_) => "usage",
+            Error::NoTemplate(_) | Error::BadName(_) | Error::BadJobPath(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
             Error::Told(error) => error.kind(),
         }
@@ -350,6 +357,8 @@ impl Error {
             Error::Unconfirmed => "`--yes` goes on without asking",
             Error::Moved(_) => "run it again to see the changes as they are now",
             Error::Exists(_) => "name another file, or overwrite it with `--force`",
+            Error::JobFileExists(_) => "overwrite it with `--force`",
+            Error::BadJobPath(_) => "a path from the repository's root, of letters, digits and the characters . _ - /",
             Error::NoTemplate(_) => "`shardform init --list` shows them",
             Error::BadName(_) => "1 to 40 letters, digits and single hyphens, a letter first, no hyphen at the end",
             Error::StillDiffers(_) => {

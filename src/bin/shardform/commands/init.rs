@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 use shardform::templates::{TEMPLATES, Template};
 
-use super::Context;
+use super::{Context, init_ci};
 use crate::args::Init;
 use crate::error::Error;
 use crate::session::quoted;
@@ -24,6 +24,9 @@ pub(super) fn run(args: &Init, context: &Context) -> Result<u8, Error> {
     let terminal = context.terminal;
     if args.list {
         return list(terminal);
+    }
+    if let Some(system) = args.ci {
+        return init_ci::run(args, system.into(), context);
     }
     let template = match &args.template {
         None => TEMPLATES.first(),
@@ -54,7 +57,7 @@ fn list(terminal: &Terminal) -> Result<u8, Error> {
 }
 
 /// Never overwrites unless that is asked for, not even a file that appears at the same moment.
-fn write(file: &Path, text: &str, force: bool) -> Result<(), Error> {
+pub(super) fn write(file: &Path, text: &str, force: bool) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.write(true);
     if force {

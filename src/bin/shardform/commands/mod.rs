@@ -8,6 +8,7 @@ mod events;
 mod failover;
 mod init;
 mod list;
+mod init_ci;
 mod local;
 mod node;
 mod nodes;
