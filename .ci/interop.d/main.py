@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 import report_page
+import with_ci
 import with_localstack
 import with_moto
 import with_node
@@ -20,6 +21,7 @@ SCENARIOS = {
     "localstack": with_localstack.scenario,
     "node": with_node.scenario,
     "report": report_page.scenario,
+    "ci": with_ci.scenario,
 }
 LOG_LINES_SHOWN = 60
 
@@ -31,6 +33,7 @@ def main() -> int:
     parser.add_argument("--binaries", type=Path, required=True, help="folder of shardform and shardform-node")
     parser.add_argument("--scratch", type=Path, required=True, help="folder for the scenarios' files")
     parser.add_argument("--localstack-python", type=Path, help="only the scenario localstack needs it")
+    parser.add_argument("--ci-tools", type=Path, help="folder of check-jsonschema and shellcheck, for the scenario ci")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     arguments = parser.parse_args()
     if unknown := set(arguments.scenarios) - set(SCENARIOS):
@@ -61,6 +64,7 @@ def passes(name: str, arguments: argparse.Namespace) -> bool:
             scratch=scratch,
             binaries=arguments.binaries.resolve(),
             localstack_python=arguments.localstack_python,
+            ci_tools=arguments.ci_tools,
         )
     except Exception as error:
         show_failure(name, error, scratch)
