@@ -19,7 +19,9 @@ fn read(sandbox: &Sandbox, path: &str) -> String {
 fn github_gets_two_workflows_and_a_plan_file_for_the_tests() {
     let sandbox = Sandbox::new();
     sandbox.run_well(&["init", "stacks.yaml"]);
-    shown(&sandbox.run(&["init", "stacks.yaml", "--ci", "github"]), &expect![[r#"
+    shown(
+        &sandbox.run(&["init", "stacks.yaml", "--ci", "github"]),
+        &expect![[r#"
         status: 0
         --- stdout
         wrote .github/workflows/shardform.yml       plan on a pull request, apply on main, cleanup every hour
@@ -39,7 +41,8 @@ fn github_gets_two_workflows_and_a_plan_file_for_the_tests() {
           on GitHub, Settings > Environments: `production`, with reviewers if somebody is to agree to each apply
           in stacks.yaml, if it has a client host: `client.key_pair` with a key of yours; a runner forgets a generated one
         --- stderr
-    "#]]);
+    "#]],
+    );
     assert!(read(&sandbox, ".github/workflows/shardform.yml").contains(r#"paths: ["stacks.yaml", "#));
     assert!(read(&sandbox, ".github/workflows/shardform-test.yml").contains(r#"PLAN_FILE: "shardform-ci.yaml""#));
     sandbox.run_well(&["validate", "shardform-ci.yaml", "--set", "CI_JOB_ID=12345678901-1"]);
@@ -47,13 +50,16 @@ fn github_gets_two_workflows_and_a_plan_file_for_the_tests() {
     // Nothing is overwritten, unless that is asked for; the plan file of the tests not even then.
     sandbox.file("shardform-ci.yaml", "# mine\n");
     sandbox.file(".github/workflows/shardform-test.yml", "# mine\n");
-    shown(&sandbox.run(&["init", "stacks.yaml", "--ci", "github"]), &expect![[r#"
+    shown(
+        &sandbox.run(&["init", "stacks.yaml", "--ci", "github"]),
+        &expect![[r#"
         status: 1
         --- stdout
         --- stderr
         error: .github/workflows/shardform.yml exists
           hint: overwrite it with `--force`
-    "#]]);
+    "#]],
+    );
     fs::remove_file(sandbox.folder().join(".github/workflows/shardform.yml")).unwrap();
     assert_eq!(sandbox.run(&["init", "stacks.yaml", "--ci", "github"]).status, 1);
     assert!(!sandbox.folder().join(".github/workflows/shardform.yml").exists(), "all or nothing");
@@ -66,7 +72,9 @@ fn github_gets_two_workflows_and_a_plan_file_for_the_tests() {
 #[test]
 fn gitlab_gets_its_jobs_in_a_file_of_their_own() {
     let sandbox = Sandbox::new();
-    shown(&sandbox.run(&["init", "--ci", "gitlab"]), &expect![[r#"
+    shown(
+        &sandbox.run(&["init", "--ci", "gitlab"]),
+        &expect![[r#"
         status: 0
         --- stdout
         wrote .gitlab-ci.shardform.yml  plan, apply, a cluster for each run of the tests, cleanup
@@ -88,7 +96,8 @@ fn gitlab_gets_its_jobs_in_a_file_of_their_own() {
           on GitLab, Build > Pipeline schedules: one an hour, for the job `shardform cleanup`
           in shardform.yaml, if it has a client host: `client.key_pair` with a key of yours; a runner forgets a generated one
         --- stderr
-    "#]]);
+    "#]],
+    );
     assert!(read(&sandbox, ".gitlab-ci.yml").contains("local: .gitlab-ci.shardform.yml"));
     assert!(read(&sandbox, ".gitlab-ci.shardform.yml").contains(r#"PLAN_FILE: "shardform.yaml""#));
 
@@ -113,14 +122,19 @@ fn programs_read_what_was_written() {
 #[test]
 fn a_path_that_would_mean_something_else_is_refused() {
     let sandbox = Sandbox::new();
-    shown(&sandbox.run(&["init", "../day 19.yaml", "--ci", "github"]), &expect![[r#"
+    shown(
+        &sandbox.run(&["init", "../day 19.yaml", "--ci", "github"]),
+        &expect![[r#"
         status: 1
         --- stdout
         --- stderr
         error: a CI job can't name the plan file ../day 19.yaml
           hint: a path from the repository's root, of letters, digits and the characters . _ - /
-    "#]]);
-    shown(&sandbox.run(&["init", "--ci", "jenkins"]), &expect![[r#"
+    "#]],
+    );
+    shown(
+        &sandbox.run(&["init", "--ci", "jenkins"]),
+        &expect![[r#"
         status: 1
         --- stdout
         --- stderr
@@ -128,8 +142,11 @@ fn a_path_that_would_mean_something_else_is_refused() {
           [possible values: github, gitlab]
 
         For more information, try '--help'.
-    "#]]);
-    shown(&sandbox.run(&["init", "--ci", "github", "--template", "ci"]), &expect![[r#"
+    "#]],
+    );
+    shown(
+        &sandbox.run(&["init", "--ci", "github", "--template", "ci"]),
+        &expect![[r#"
         status: 1
         --- stdout
         --- stderr
@@ -138,6 +155,7 @@ fn a_path_that_would_mean_something_else_is_refused() {
         Usage: shardform init --ci <SYSTEM> [FILE]
 
         For more information, try '--help'.
-    "#]]);
+    "#]],
+    );
     assert_eq!(fs::read_dir(sandbox.folder()).unwrap().count(), 1, "the home alone");
 }

@@ -26,4 +26,5 @@ mod sandbox;
 mod sshd;
 mod stacks;
 mod verify;
+mod tutorial;
 mod with_engine;

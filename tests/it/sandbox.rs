@@ -205,6 +205,13 @@ impl Sandbox {
         command
     }
 
+    /// A script of bash's that ends with the first command that fails, ready to be run or changed.
+    pub fn bash(&self, script: &str) -> Command {
+        let mut command = self.command("bash");
+        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script]).stdin(Stdio::null());
+        command
+    }
+
     /// `shardform` with these arguments, ready to be run or changed.
     pub fn shardform(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_shardform"));

@@ -571,6 +571,10 @@ fn parse_snapshot(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[path = "args_docs_tests.rs"]
+mod docs_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
