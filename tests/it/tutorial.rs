@@ -15,6 +15,9 @@ const LISTEN: &str = "127.0.0.1:17510";
 /// The cluster's port in the page, and the test's own.
 const PORTS: (&str, &str) = ("6379", "17511");
 
+/// Units of time.
+const UNITS: [&str; 5] = ["s", "ms", "µs", "us", "ns"];
+
 /// A fenced block of the page.
 #[derive(Debug)]
 struct Block {
@@ -75,8 +78,14 @@ fn run(sandbox: &Sandbox, block: &Block) -> String {
 
 /// A line with what differs from run to run made the same: ids, addresses, times, and how wide the columns are.
 fn same(line: &str, measured: bool) -> String {
-    let words: Vec<String> = line.split_whitespace().map(|word| same_word(word, measured)).collect();
-    words.join(" ")
+    let all: Vec<&str> = line.split_whitespace().collect();
+    let unit = |word: &&str| UNITS.contains(&word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
+    let words = all.iter().enumerate().map(|(at, word)| {
+        // A number may stand apart from its unit.
+        let counts = all.get(at + 1).is_some_and(unit) && word.contains(|c: char| c.is_ascii_digit());
+        same_word(word, measured || counts)
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn same_word(word: &str, measured: bool) -> String {
@@ -87,7 +96,7 @@ fn same_word(word: &str, measured: bool) -> String {
         .any(|prefix| core.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 8 && digits(rest) > 0));
     let is_address = core.starts_with("127.") && core.split('.').count() == 4;
     let unit = core.trim_start_matches(|c: char| c.is_ascii_digit() || ".:".contains(c));
-    let is_time = digits(core) > 0 && ["s", "ms", "µs", "us", "ns"].contains(&unit)
+    let is_time = digits(core) > 0 && UNITS.contains(&unit)
         || (core.contains(':') && core.split(':').all(|part| digits(part) > 0 && part.len() == digits(part)))
         || (core.len() == 10 && core.split('-').count() == 3 && digits(core) == 8);
     let is_hash = core.len() == 40 && core.chars().all(|c| c.is_ascii_hexdigit());
@@ -118,13 +127,25 @@ fn difference(expected: &[String], found: &[String]) -> Option<String> {
     match expected.split_first() {
         None => found.first().map(|line| format!("not in the page: {line}")),
         Some((line, rest)) if line == "..." => {
-            let anywhere = (0..=found.len()).any(|at| difference(rest, &found[at..]).is_none());
-            (!anywhere).then(|| format!("not found after `...`: {}", rest.first().map_or("", String::as_str)))
+            let tried = (0..=found.len()).map(|at| difference(rest, &found[at..]));
+            let nowhere = tried.collect::<Option<Vec<String>>>()?;
+            // Of all tries the one that begins right tells most.
+            let begun = found.iter().position(|line| rest.first() == Some(line)).unwrap_or(found.len());
+            nowhere.into_iter().nth(begun)
         }
         Some((line, rest)) => match found.split_first() {
             Some((first, others)) if first == line => difference(rest, others),
             other => Some(format!("in the page: {line}\nfound:       {}", other.map_or("nothing", |(first, _)| first))),
         },
+    }
+}
+
+/// Stops the local cloud that the page's commands have started, also when a test fails in between.
+struct Stops<'a>(&'a Sandbox);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.shardform(&["local", "stop"]).env("SHARDFORM_LOCAL_LISTEN", LISTEN).output();
     }
 }
 
@@ -138,6 +159,7 @@ fn the_tutorial_does_what_it_says() {
         return;
     }
     let sandbox = Sandbox::new();
+    let _stops = Stops(&sandbox);
     let all = blocks(&page());
     let mut wrong = String::new();
     let mut ran = 0;
