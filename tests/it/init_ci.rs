@@ -1,7 +1,9 @@
 //! `init --ci`: which files it writes, what it leaves alone, and what it says. That the files are right is for
 //! `.ci/interop` to say, which holds them against the CI systems' schemas and runs their steps.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use expect_test::{Expect, expect};
 
@@ -158,4 +160,55 @@ fn a_path_that_would_mean_something_else_is_refused() {
     "#]],
     );
     assert_eq!(fs::read_dir(sandbox.folder()).unwrap().count(), 1, "the home alone");
+}
+
+/// The names of API operations that a source file calls, as IAM has them: `describe_vpcs()` is `DescribeVpcs`.
+fn operations(text: &str) -> Vec<String> {
+    const VERBS: [&str; 18] = [
+        "add",
+        "authorize",
+        "copy",
+        "create",
+        "decrease",
+        "delete",
+        "describe",
+        "get",
+        "import",
+        "increase",
+        "list",
+        "modify",
+        "remove",
+        "revoke",
+        "run",
+        "send",
+        "terminate",
+        "test",
+    ];
+    let calls = text.split('.').filter_map(|part| part.split_once("()"));
+    let names = calls.map(|(name, _)| name).filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+    let operations = names.filter(|name| name.split_once('_').is_some_and(|(verb, _)| VERBS.contains(&verb)));
+    let camel = |name: &str| {
+        let words = name.split('_').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]));
+        words.collect::<String>()
+    };
+    operations.map(camel).collect()
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn the_roles_of_the_page_may_do_every_call_that_is_made() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/ci.md")).unwrap().to_lowercase();
+    let files = sources(&root.join("src/aws"));
+    let called: BTreeSet<String> =
+        files.iter().flat_map(|file| operations(&fs::read_to_string(file).unwrap())).collect();
+    assert!(called.len() > 35 && called.contains("DescribeReplicationGroups"), "{called:?}");
+    let may = |name: &str| name.starts_with("Describe") || page.contains(&format!(":{}\"", name.to_lowercase()));
+    let missing: Vec<&String> = called.iter().filter(|name| !may(name)).collect();
+    assert!(missing.is_empty(), "docs/ci.md gives no role these: {missing:?}");
 }
