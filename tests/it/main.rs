@@ -18,6 +18,7 @@ mod hand_formed;
 mod keeping;
 mod looking;
 mod init_ci;
+mod keeping;
 mod node_serve;
 mod over_ssh;
 mod planning;
