@@ -186,6 +186,8 @@ fn operations(text: &str) -> Vec<String> {
     ];
     let calls = text.split('.').filter_map(|part| part.split_once("()"));
     let names = calls.map(|(name, _)| name).filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+    // `create_time` is a part of an answer.
+    let names = names.filter(|name| *name != "create_time");
     let operations = names.filter(|name| name.split_once('_').is_some_and(|(verb, _)| VERBS.contains(&verb)));
     let camel = |name: &str| {
         let words = name.split('_').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]));
