@@ -332,7 +332,6 @@ impl Error {
             Error::Node(_) => "node",
             Error::Start { .. } | Error::Terminal(_) => "system",
             Error::Usage(_) => "usage",
-            Error::NoTemplate(_) | Error::BadName(_) => "usage",
             Error::NoTemplate(_) | Error::BadName(_) | Error::BadJobPath(_) => "usage",
             Error::Runtime(_) | Error::Output(_) => "system",
             Error::Told(error) => error.kind(),
