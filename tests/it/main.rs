@@ -17,7 +17,6 @@ mod fake_cloud;
 mod hand_formed;
 mod init_ci;
 mod keeping;
-mod keeping;
 mod looking;
 mod node_serve;
 mod over_ssh;
