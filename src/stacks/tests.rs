@@ -172,7 +172,7 @@ fn tags_that_were_read_are_believed_before_names() {
     let mut inventory =
         Inventory { subnet_groups: vec![subnets(name, "Subnets of the shardform stack gone")], ..Inventory::default() };
     let arn = "arn:subnetgroup:gone-cluster-until-20261122t220000z-by-ann".to_owned();
-    assert_eq!(undecided(find(&inventory).iter(), &inventory), [arn.clone()]);
+    assert_eq!(undecided(find(&inventory).iter(), &inventory), std::slice::from_ref(&arn));
     inventory.cache_tags.insert(arn.clone(), Some(tags("gone", &[(EXPIRES_TAG, AHEAD)])));
     assert_eq!(told(&inventory), ["gone half-deleted 0 7200 - tag"]);
     inventory.cache_tags.insert(arn.clone(), Some(tags("another", &[])));

@@ -235,8 +235,8 @@ fn two_nodes_of_a_shard_in_one_zone_are_found() {
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     sandbox.file("day19.yaml", &zones("us-east-1b, us-east-1c"));
     // There are no nodes to ask, which is an error too.
-    golden("verify-unreachable", sandbox.run(&["verify", "day19.yaml"]).shown());
-    golden("nodes-unreachable", sandbox.run(&["nodes", "day19.yaml"]).shown());
+    golden("verify-unreachable", sandbox.run(&["verify", "day19.yaml", "--via", "direct"]).shown());
+    golden("nodes-unreachable", sandbox.run(&["nodes", "day19.yaml", "--via", "direct"]).shown());
 }
 
 fn spawned(mut command: Command) -> (Child, std::io::Lines<BufReader<std::process::ChildStdout>>) {

@@ -85,6 +85,15 @@ fn the_cluster_is_reached_through_the_host() {
         assert_eq!(document["reply"], 2, "{document}");
     }
 
+    // What looks at every node, through the same proxy.
+    let verified = run(&sandbox, &ssh, &["verify", "day19.yaml", "--via", "host", "--json"], "").json();
+    let checks = verified["checks"].as_array().unwrap();
+    let result = |name: &str| checks.iter().find(|check| check["check"] == name).map(|check| &check["result"]);
+    assert!(["ping", "slots", "data"].iter().all(|name| result(name).unwrap() == "passed"), "{verified}");
+    let raw = run(&sandbox, &ssh, &["nodes", "day19.yaml", "--via", "host", "--raw", "-q"], "");
+    assert!(raw.stdout.contains("myself,master"), "{}", raw.shown());
+    assert!(run(&sandbox, "false", &["nodes", "day19.yaml", "--via", "host"], "").stderr.contains("error: "));
+
     // A shell, whose exit code is passed on.
     expect![[r#"
         status: 3

@@ -160,7 +160,7 @@ pub enum Command {
         "shardform verify day19.yaml --quiet               only what is wrong",
         "shardform verify day19.yaml --json | jq '.checks[] | select(.result == \"failed\")'"
     ))]
-    Verify(PlanFileArgs),
+    Verify(Verify),
     /// Show the cluster's nodes: shards by zones, roles, slots, memory, keys, lag
     #[command(after_help = help!(
         "shardform nodes day19.yaml",
@@ -320,6 +320,20 @@ pub struct Nodes {
     /// The text of CLUSTER NODES as one node gives it, unchanged
     #[arg(long, conflicts_with = "watch")]
     pub raw: bool,
+    /// Which way to the nodes.
+    #[command(flatten)]
+    pub way: ViaArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The plan file.
+    #[command(flatten)]
+    pub plan_file: PlanFileArgs,
+    /// Which way to the nodes.
+    #[command(flatten)]
+    pub way: ViaArgs,
 }
 
 /// Arguments of `events`.

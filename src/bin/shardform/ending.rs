@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::plan_file;
+use crate::reach;
 use crate::session::{Picture, Session, quoted};
 use crate::terminal::Paint;
 use crate::verification::{Verified, verification};
@@ -166,8 +167,10 @@ async fn checked(
     interrupt: &Interrupt,
 ) -> Result<Check, Error> {
     let began = Instant::now();
+    // Nobody expects an `apply` to log on to a host.
+    let way = reach::open(session, group);
     loop {
-        let verified = verification(session, picture, interrupt).await?;
+        let verified = verification(picture, way.as_ref(), interrupt).await?;
         let check = Check::new(&verified, group, session.local);
         let is_unwell = matches!(&check, Check::Answers { faults, .. } if !faults.is_empty());
         if !is_unwell || began.elapsed() > SETTLING {

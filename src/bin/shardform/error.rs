@@ -347,7 +347,9 @@ impl Error {
             Error::NoWay { host, .. } => return host.hint(),
             Error::NoCluster { apply, .. } => return Some(format!("`{apply}` makes one")),
             Error::NoEndpoint { .. } => "`shardform status` shows how far it is",
-            Error::Unreachable(_) => "a cluster on AWS answers only in its VPC: run this on the client host",
+            Error::Unreachable(_) => {
+                "a cluster on AWS answers only in its VPC: `--via host` goes through the client host"
+            }
             Error::Told(error) => return error.hint(),
             Error::NoPlanFile(_) => "`shardform init` writes one, or name yours",
             Error::NoToken { .. } => "set it; its value is never shown or kept",

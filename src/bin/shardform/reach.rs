@@ -34,7 +34,7 @@ pub struct Way {
 ///
 /// # Errors
 /// The cluster wants a token, and this user doesn't have it.
-pub async fn open(session: &Session, group: &LiveReplicationGroup) -> Result<Way, Error> {
+pub fn open(session: &Session, group: &LiveReplicationGroup) -> Result<Way, Error> {
     Ok(Way { reach: direct(session, group)?, _proxy: None })
 }
 

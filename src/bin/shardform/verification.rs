@@ -1,4 +1,4 @@
-//! Verifies a stack: opens the way to its nodes, has them looked at, written to and read from, and judged.
+//! Verifies a stack: has its nodes looked at, written to and read from, and judged.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,8 +11,8 @@ use shardform::observed::LiveReplicationGroup;
 use crate::error::Error;
 use crate::expected::expected;
 use crate::interrupt::Interrupt;
-use crate::reach;
-use crate::session::{Picture, Session};
+use crate::reach::Way;
+use crate::session::Picture;
 
 /// What was found, and what it was found in.
 pub struct Verified {
@@ -22,17 +22,22 @@ pub struct Verified {
     pub seen: Result<Seen, String>,
 }
 
-/// Verifies what one observation, made with the intent to apply, has found.
+/// Verifies what one observation, made with the intent to apply, has found. Where no way to the nodes is open, `way`
+/// says why, and the rest is judged all the same.
 ///
 /// # Errors
 /// The user has interrupted; what was written to the cluster is deleted by then.
-pub async fn verification(session: &Session, picture: &Picture, interrupt: &Interrupt) -> Result<Verified, Error> {
+pub async fn verification(
+    picture: &Picture,
+    way: Result<&Way, &Error>,
+    interrupt: &Interrupt,
+) -> Result<Verified, Error> {
     let expected = match &picture.desired {
         Some(desired) => expected(desired, &picture.live, &picture.changes),
         None => Expected::default(),
     };
     let (seen, probes) = match &picture.live.replication_group {
-        Some(group) => ask(session, group, &expected, interrupt).await?,
+        Some(group) => ask(way, group, &expected, interrupt).await?,
         None => (Ok(Seen::default()), Vec::new()),
     };
     let facts = Facts {
@@ -45,12 +50,12 @@ pub async fn verification(session: &Session, picture: &Picture, interrupt: &Inte
 }
 
 async fn ask(
-    session: &Session,
+    way: Result<&Way, &Error>,
     group: &LiveReplicationGroup,
     expected: &Expected,
     interrupt: &Interrupt,
 ) -> Result<(Result<Seen, String>, Vec<Probe>), Error> {
-    let way = match interrupt.leaving(reach::open(session, group)).await {
+    let way = match way {
         Ok(way) => way,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => return Ok((Err(error.to_string()), Vec::new())),

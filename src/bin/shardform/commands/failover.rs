@@ -163,15 +163,20 @@ fn conclude(ended: &Ended, args: &Failover, file: Option<ReportFile>, terminal: 
     } else if is_begun {
         terminal.print(&view::text(report, terminal.paint))?;
     }
-    if let Some(file) = file.filter(|_| is_begun) {
-        let name = file.write(&page(report))?;
+    let written = file.filter(|_| is_begun).map(|file| file.write(&page(report))).transpose();
+    if let Ok(Some(name)) = &written {
         terminal.mention(&format!("report: {name}"));
     }
-    match verdict(ended, args.max_unavailable) {
-        None => Ok(0),
-        // Programs have one document, and the exit code.
-        Some(error) if is_begun => Err(error.told()),
-        Some(error) => Err(error),
+    // Programs have one document, and the exit code.
+    let error = |error: Error| if is_begun { error.told() } else { error };
+    match (verdict(ended, args.max_unavailable), written) {
+        (None, written) => written.map(|_| 0).map_err(error),
+        (Some(verdict), written) => {
+            if let Err(unwritten) = written {
+                terminal.tell(&unwritten.to_text(terminal.error_paint));
+            }
+            Err(error(verdict))
+        }
     }
 }
 

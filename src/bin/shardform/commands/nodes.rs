@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use shardform::cluster::look::{Seen, look, look_in};
 use shardform::cluster::reach::Reach;
-use shardform::observed::LiveReplicationGroup;
+use shardform::observed::{Live, LiveReplicationGroup};
 use tokio::time::Instant;
 
 use super::{Context, block_on};
@@ -29,8 +29,9 @@ pub(super) fn run(args: &Nodes, context: &Context) -> Result<u8, Error> {
     block_on(async |interrupt: Interrupt| {
         let work = async {
             let session = Session::open(&args.plan_file, Intent::Look, context.global, environment, terminal).await?;
-            let group = live_group(&session).await?;
-            let way = reach::open(&session, &group).await?;
+            let live = session.picture(Intent::Look).await?.live;
+            let way = reach::open_via(args.way.via, &session, &live, environment, terminal).await?;
+            let group = live_group(&session, live)?;
             match (args.raw, args.watch) {
                 (true, _) => raw(&way.reach, &group, terminal).await?,
                 (false, true) => return Ok(Some((session, group, way))),
@@ -47,11 +48,8 @@ pub(super) fn run(args: &Nodes, context: &Context) -> Result<u8, Error> {
     })
 }
 
-async fn live_group(session: &Session) -> Result<LiveReplicationGroup, Error> {
-    let picture = session.picture(Intent::Look).await?;
-    picture
-        .live
-        .replication_group
+fn live_group(session: &Session, live: Live) -> Result<LiveReplicationGroup, Error> {
+    live.replication_group
         .ok_or_else(|| Error::NoCluster { stack: session.stack().to_owned(), apply: session.again.command("apply") })
 }
 
@@ -112,8 +110,9 @@ async fn watch(
         if looks == LOOKS_A_PICTURE {
             looks = 0;
             // What the cloud told last does while it doesn't answer.
-            if let Ok(live) = live_group(session).await {
-                group = live;
+            let live = session.picture(Intent::Look).await.map(|picture| picture.live);
+            if let Ok(now) = live.and_then(|live| live_group(session, live)) {
+                group = now;
             }
         }
         looks += 1;

@@ -10,6 +10,9 @@ use crate::cluster::topology::{NodeHealth, NodeView, SLOTS, ranges, slots_of};
 use crate::cluster::verify::situation::Situation;
 use crate::cluster::verify::{Finding, Subject, Verdict};
 
+/// What PING was answered with and how long that took, or the silence in its place.
+type Answer<'a> = Result<(&'a str, Duration), &'a Silence>;
+
 /// Whether the configuration endpoint and every node answer PING.
 pub(super) fn ping(situation: &Situation) -> Verdict {
     if situation.group().is_none() {
@@ -25,7 +28,7 @@ pub(super) fn ping(situation: &Situation) -> Verdict {
     }
     let mut findings = Vec::new();
     let mut slowest = Duration::ZERO;
-    let mut answers: Vec<(Subject, Result<(&str, Duration), &Silence>)> = Vec::new();
+    let mut answers: Vec<(Subject, Answer<'_>)> = Vec::new();
     match &seen.entry {
         Some(entry) => {
             answers.push((CLUSTER, entry.answer.as_ref().map(|answer| (answer.ping.as_str(), answer.ping_took))));
@@ -70,7 +73,7 @@ fn unreachable(reason: &str) -> Finding {
     error(
         CLUSTER,
         format!("it can't be reached from this machine: {reason}"),
-        "a cluster on AWS answers only in its VPC: run this on the client host, or with a way through it",
+        "a cluster on AWS answers only in its VPC: `--via host` goes through the client host",
     )
 }
 

@@ -97,11 +97,10 @@ impl Canvas {
     }
 
     /// Outages without the short ones that nobody could tell from the one before.
-    fn seen<'a>(&self, outages: &[&'a Outage]) -> impl Iterator<Item = &'a Outage> + use<'a> {
+    fn seen<'a, 'b>(&self, outages: &'b [&'a Outage]) -> impl Iterator<Item = &'a Outage> + use<'a, 'b> {
         let scale = self.scale;
         let mut drawn_until = f64::NEG_INFINITY;
-        let outages = outages.to_vec().into_iter();
-        outages.filter(move |outage| {
+        outages.iter().copied().filter(move |outage| {
             let until = scale.x(outage.to_ms as f64);
             let is_seen = until - drawn_until >= 1.0;
             if is_seen {
