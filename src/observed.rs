@@ -284,7 +284,7 @@ pub struct LiveParameterGroup {
 }
 
 /// A live replication group, with what only its member clusters tell.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveReplicationGroup {
     /// Whose it is.
     pub ownership: Ownership,

@@ -166,7 +166,7 @@ impl Names {
 }
 
 /// Whose a live resource is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ownership {
     /// It carries the stack's tag.
@@ -175,6 +175,7 @@ pub enum Ownership {
     Foreign,
     /// Its tags can't be read at the moment (ElastiCache refuses that in some states). It may be waited for, but
     /// not changed.
+    #[default]
     Unknown,
 }
 

@@ -6,26 +6,18 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use expect_test::expect_file;
 use serde_json::Value;
 
 use crate::planning::QUICKSTART;
-use crate::sandbox::{Ran, Sandbox, send, until};
+use crate::sandbox::{self, Ran, Sandbox, send, until};
 
-/// Holds what a run showed against the golden file of this name.
 fn golden(name: &str, ran: &Ran) {
-    expect_file![format!("{}/tests/golden/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(ran.shown());
-}
-
-fn quickstart() -> Sandbox {
-    let sandbox = Sandbox::without_nodes();
-    sandbox.file("day19.yaml", QUICKSTART);
-    sandbox
+    sandbox::golden(name, ran.shown());
 }
 
 #[test]
 fn a_stack_comes_is_looked_at_and_goes() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     golden("plan-from-nothing", &sandbox.run(&["plan", "day19.yaml"]));
     golden("apply", &sandbox.run(&["apply", "day19.yaml", "--yes"]).sorted());
     golden("apply-again", &sandbox.run(&["apply", "day19.yaml", "--yes"]));
@@ -46,7 +38,7 @@ fn a_stack_comes_is_looked_at_and_goes() {
 
 #[test]
 fn a_report_that_cant_be_written_is_told_before_anything_is_failed_over() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     let failover = ["failover", "day19.yaml", "--shard", "0001", "--yes", "--report"];
     golden("failover-report", &sandbox.run(&[&failover[..], &["missing/drill.html"]].concat()));
     // And where nothing is failed over, no empty file is left.
@@ -57,7 +49,7 @@ fn a_report_that_cant_be_written_is_told_before_anything_is_failed_over() {
 #[test]
 fn the_private_key_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     let files = sandbox.private_keys();
     assert_eq!(files.len(), 1);
@@ -68,7 +60,7 @@ fn the_private_key_is_its_owners_alone() {
 
 #[test]
 fn programs_read_one_document_a_plan_and_one_line_an_event() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     let plan = sandbox.run_well(&["plan", "day19.yaml", "--json"]).json();
     assert_eq!(plan["stack"], "day19");
     assert_eq!(plan["region"], "us-east-1");
@@ -107,7 +99,7 @@ fn programs_read_one_document_a_plan_and_one_line_an_event() {
 
 #[test]
 fn exit_codes_are_the_same_everywhere() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     assert_eq!(sandbox.run(&["plan", "day19.yaml"]).status, 0);
     assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 2);
     for wrong in [
@@ -129,7 +121,7 @@ fn exit_codes_are_the_same_everywhere() {
 
 #[test]
 fn without_a_terminal_and_without_yes_nothing_is_applied() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     golden("apply-unconfirmed", &sandbox.run(&["apply", "day19.yaml"]));
     assert_eq!(sandbox.run(&["plan", "day19.yaml", "--detailed-exitcode"]).status, 2);
 }
@@ -184,7 +176,7 @@ fn every_example_can_be_planned() {
 
 #[test]
 fn what_is_not_ours_is_neither_adopted_nor_deleted() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     // Another stack whose replication group would have the same id can't be: so the tag is taken away instead.
     let arn = "arn:aws:elasticache:us-east-1:000000000000:replicationgroup:day19";
@@ -203,7 +195,7 @@ fn what_is_not_ours_is_neither_adopted_nor_deleted() {
 
 #[test]
 fn two_applies_at_once_end_with_one_of_everything() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     let start = || {
         let mut command = sandbox.shardform(&["apply", "day19.yaml", "--yes", "--json"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -362,7 +354,7 @@ fn destroy_leaves_a_key_that_it_has_not_made() {
 
 #[test]
 fn an_endpoint_that_is_no_url_is_told_in_plain_words() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     for wrong in ["", "127.0.0.1:4510"] {
         let output = sandbox.shardform(&["plan", "day19.yaml"]).env("AWS_ENDPOINT_URL", wrong).output().unwrap();
         let ran = sandbox.ran(output);
@@ -413,7 +405,7 @@ fn the_network_is_named_by_id_or_by_tag() {
 
 #[test]
 fn a_key_pair_that_exists_is_used_and_stays() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     let other = |name: &str| {
         let client = format!("instance_type: t2.micro\n  key_pair: {{name: {name}}}");
@@ -459,7 +451,7 @@ fn nobody_there_is_told_in_plain_words() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     let mut child = sandbox.shardform(&["plan", "day19.yaml", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -9,11 +9,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::planning::QUICKSTART;
-use crate::sandbox::{Ran, Sandbox, engine, send};
+use crate::sandbox::{self, Ran, Sandbox, engine, send};
 
 /// Holds what a run showed against the golden file of this name.
 fn golden(name: &str, ran: &Ran) {
-    expect_file![format!("{}/tests/golden/cli/failover-{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(ran.shown());
+    sandbox::golden(&format!("failover-{name}"), ran.shown());
 }
 
 /// Quickstart with fewer nodes, on a port of the test's own.

@@ -16,7 +16,7 @@ use shardform::steps::steps;
 
 use crate::fake_cloud::{FakeCloud, surroundings};
 use crate::planning::{QUICKSTART, carry_out, describe, live, plan, spec};
-use crate::sandbox::{Ran, Sandbox, engine};
+use crate::sandbox::{self, Ran, Sandbox, engine};
 
 const RESTORE: &str = "  shards: 3\n  restore_from: Keep\n";
 
@@ -173,15 +173,8 @@ async fn a_cluster_that_is_there_is_asked_nothing_of_its_snapshot() {
     assert_eq!(plan(&text, &cloud), ChangeSet::default());
 }
 
-/// Holds what a run showed against the golden file of this name.
 fn golden(name: &str, ran: &Ran) {
-    expect_file![format!("{}/tests/golden/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(ran.shown());
-}
-
-fn quickstart() -> Sandbox {
-    let sandbox = Sandbox::without_nodes();
-    sandbox.file("day19.yaml", QUICKSTART);
-    sandbox
+    sandbox::golden(name, ran.shown());
 }
 
 fn last_line(ran: &Ran) -> Value {
@@ -190,7 +183,7 @@ fn last_line(ran: &Ran) -> Value {
 
 #[test]
 fn a_stack_is_destroyed_and_its_data_comes_back() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     golden("destroy-keep-nothing", &sandbox.run(&["destroy", "day19.yaml", "--snapshot", "keep", "--yes"]));
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     golden("destroy-keep-name", &sandbox.run(&["destroy", "day19.yaml", "--snapshot", "a--b", "--yes"]));
@@ -213,7 +206,7 @@ fn a_stack_is_destroyed_and_its_data_comes_back() {
 
 #[test]
 fn a_destroy_that_was_left_goes_on_with_its_snapshot() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     let arguments = ["destroy", "day19.yaml", "--snapshot", "keep", "--yes"];
     let ran = sandbox.run(&[&arguments[..], &["--timeout", "0s"]].concat());
@@ -228,7 +221,7 @@ fn a_destroy_that_was_left_goes_on_with_its_snapshot() {
 
 #[test]
 fn snapshots_answer_on_the_wire() {
-    let sandbox = quickstart();
+    let sandbox = Sandbox::with_quickstart();
     sandbox.run_well(&["apply", "day19.yaml", "--yes"]);
     let call =
         |action: &str, more: &[(&str, &str)]| sandbox.call("elasticache", &[&[("Action", action)], more].concat());

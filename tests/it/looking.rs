@@ -5,12 +5,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use expect_test::expect_file;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::planning::QUICKSTART;
-use crate::sandbox::{Ran, Sandbox, engine, send, until};
+use crate::sandbox::{self, Ran, Sandbox, engine, send, until};
 
 /// A stack of two shards with two replicas each, at a port of the test's own, with a parameter.
 fn plan_file(port: u16) -> String {
@@ -53,7 +52,7 @@ fn same(text: &str) -> String {
 }
 
 fn golden(name: &str, shown: &str) {
-    expect_file![format!("{}/tests/golden/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(&same(shown));
+    sandbox::golden(name, &same(shown));
 }
 
 /// The members' endpoints.

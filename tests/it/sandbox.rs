@@ -10,6 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use expect_test::expect_file;
+
+use crate::planning::QUICKSTART;
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A home for one test, removed at its end, with the node that runs in it.
@@ -59,6 +63,11 @@ impl Ran {
     }
 }
 
+/// Holds a text against the golden file of this name.
+pub fn golden(name: &str, text: &str) {
+    expect_file![format!("{}/tests/golden/cli/{name}.txt", env!("CARGO_MANIFEST_DIR"))].assert_eq(text);
+}
+
 /// Whether an engine is in the PATH. Where `SHARDFORM_REQUIRE_ENGINE` is set there has to be one.
 pub fn engine() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -99,6 +108,13 @@ impl Sandbox {
     /// A home with a node that makes no cache nodes: enough for all that doesn't talk to them, and fast.
     pub fn without_nodes() -> Self {
         Sandbox::with_node(&["--engine", "none"])
+    }
+
+    /// The same, with the plan file of the reference stack.
+    pub fn with_quickstart() -> Self {
+        let sandbox = Sandbox::without_nodes();
+        sandbox.file("day19.yaml", QUICKSTART);
+        sandbox
     }
 
     /// A home with a node that is given these arguments.

@@ -88,31 +88,15 @@ fn live_group() -> LiveReplicationGroup {
     };
     LiveReplicationGroup {
         ownership: Ownership::Ours,
-        arn: None,
         status: "available".to_owned(),
-        description: None,
         engine: Some("redis".to_owned()),
-        node_type: None,
         cluster_enabled: Some(true),
         multi_az: Some(true),
         endpoint: Some(Endpoint { address: "10.0.9.9".to_owned(), port: 6379 }),
         node_groups: (0..2).map(shard).collect(),
         member_ids: all_nodes().map(|(shard, node)| member(shard, node)).collect(),
         members: all_nodes().map(told).collect(),
-        snapshot_retention_days: None,
-        snapshot_window: None,
-        auth_token_enabled: None,
-        transit_encryption: None,
-        at_rest_encryption: None,
-        kms_key_id: None,
-        user_group_ids: None,
-        log_delivery: None,
-        data_tiering: None,
-        auto_minor_version_upgrade: None,
-        network_type: None,
-        ip_discovery: None,
-        pending: Vec::new(),
-        tags: None,
+        ..LiveReplicationGroup::default()
     }
 }
 

@@ -47,9 +47,7 @@ fn shard(id: &str, slots: Option<&str>) -> LiveNodeGroup {
 fn group() -> LiveReplicationGroup {
     LiveReplicationGroup {
         ownership: Ownership::Ours,
-        arn: None,
         status: "modifying".to_owned(),
-        description: None,
         engine: Some("redis".to_owned()),
         node_type: Some("cache.t2.micro".to_owned()),
         cluster_enabled: Some(true),
@@ -58,20 +56,8 @@ fn group() -> LiveReplicationGroup {
         node_groups: vec![shard("0001", Some("0-8191")), shard("0002", None)],
         member_ids: (0..4).map(|number| number.to_string()).collect(),
         members: vec![member("day19-0001-001", "available"), member("day19-0001-002", "creating")],
-        snapshot_retention_days: None,
-        snapshot_window: None,
-        auth_token_enabled: None,
-        transit_encryption: None,
-        at_rest_encryption: None,
-        kms_key_id: None,
-        user_group_ids: None,
-        log_delivery: None,
-        data_tiering: None,
-        auto_minor_version_upgrade: None,
-        network_type: None,
-        ip_discovery: None,
         pending: vec!["node_type = cache.t3.micro".to_owned()],
-        tags: None,
+        ..LiveReplicationGroup::default()
     }
 }
 

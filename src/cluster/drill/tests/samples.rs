@@ -19,31 +19,14 @@ pub(crate) fn group(shards: usize, replicas: usize) -> LiveReplicationGroup {
     let member_ids: Vec<String> = (1..=shards).flat_map(ids).collect();
     LiveReplicationGroup {
         ownership: Ownership::Ours,
-        arn: None,
         status: "available".to_owned(),
-        description: None,
         engine: Some("redis".to_owned()),
-        node_type: None,
         cluster_enabled: Some(true),
         multi_az: Some(true),
-        endpoint: None,
         node_groups: node_groups.collect(),
         members: member_ids.iter().map(|id| LiveMember { id: id.clone(), ..LiveMember::default() }).collect(),
         member_ids,
-        snapshot_retention_days: None,
-        snapshot_window: None,
-        auth_token_enabled: None,
-        transit_encryption: None,
-        at_rest_encryption: None,
-        kms_key_id: None,
-        user_group_ids: None,
-        log_delivery: None,
-        data_tiering: None,
-        auto_minor_version_upgrade: None,
-        network_type: None,
-        ip_discovery: None,
-        pending: Vec::new(),
-        tags: None,
+        ..LiveReplicationGroup::default()
     }
 }
 
