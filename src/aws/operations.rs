@@ -47,9 +47,14 @@ async fn events(
     )?;
     of_nodes.retain(|event| is_node(&event.source, group, members));
     told.append(&mut of_nodes);
-    // Stable: what has the same time stays in the order in which it was told.
-    told.sort_by_key(|event| event.at_ms);
+    in_order(&mut told);
     Ok(told)
+}
+
+/// By time. Of the same moment what happened to nodes comes first, because what happens to a group is made of it; the
+/// rest stays in the order in which it was told.
+fn in_order(events: &mut [CloudEvent]) {
+    events.sort_by_key(|event| (event.at_ms, event.source_type == SourceType::ReplicationGroup.as_str()));
 }
 
 fn cloud_event(event: &Event) -> Option<CloudEvent> {
@@ -59,4 +64,28 @@ fn cloud_event(event: &Event) -> Option<CloudEvent> {
         source: event.source_identifier()?.to_owned(),
         message: event.message()?.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_same_moment_nodes_come_before_their_group() {
+        let event = |at_ms: u64, source_type: &str, message: &str| CloudEvent {
+            at_ms,
+            source_type: source_type.to_owned(),
+            source: "day19".to_owned(),
+            message: message.to_owned(),
+        };
+        let mut events = [
+            event(2, "replication-group", "the group's failover"),
+            event(1, "replication-group", "the call"),
+            event(2, "cache-cluster", "the node's failover"),
+            event(2, "cache-cluster", "its recovery"),
+        ];
+        in_order(&mut events);
+        let messages: Vec<&str> = events.iter().map(|event| event.message.as_str()).collect();
+        assert_eq!(messages, ["the call", "the node's failover", "its recovery", "the group's failover"]);
+    }
 }

@@ -280,7 +280,7 @@ fn a_cluster_that_is_well_passes_every_check() {
         slots: all 16384 are served, by 2 primaries: 8192 + 8192
         views: 6 nodes see the same cluster
         shards: 2 shards with one primary each and 4 replicas linked
-        lag: 4 replicas at most 0 bytes behind, heard of their primaries 1s ago or later
+        lag: 4 replicas at most 0 bytes behind, each heard from its primary within 2s
         zones: every shard is spread as planned; nodes by zone: us-east-1a 2, us-east-1b 2, us-east-1c 2
         engine: redis 7.1.0 as planned; the nodes say redis 7.1.0
         parameters: day19-redis7 on every node, 2 parameters as planned there and in the engine

@@ -121,9 +121,10 @@ pub(super) fn lag(situation: &Situation) -> Verdict {
     verdict(findings, || match replicas {
         0 => "there is no replica".to_owned(),
         _ => {
-            let replicas = count(replicas, "replica");
+            // The engine tells whole seconds, and drops the rest.
+            let (replicas, heard_within_s) = (count(replicas, "replica"), most_seconds + 1);
             format!(
-                "{replicas} at most {} behind, heard of their primaries {most_seconds}s ago or later",
+                "{replicas} at most {} behind, each heard from its primary within {heard_within_s}s",
                 bytes(most_bytes)
             )
         }
