@@ -118,7 +118,7 @@ pub fn step(shard: &WantedShard, memory: &ShardFailovers, members: &Members, is_
         (Some(failover), asked) => match failover.stage {
             Stage::HandOver if asked.is_none() => Step::GiveUp,
             Stage::HandOver => hand_over(shard, failover, members),
-            Stage::Replace => Step::Replace(failover.from.clone()),
+            Stage::Replace => replace(shard, failover, members),
             Stage::Return if is_whole => Step::Done,
             Stage::Return => Step::Nothing,
         },
@@ -149,6 +149,16 @@ fn hand_over(shard: &WantedShard, failover: &Failover, members: &Members) -> Ste
                 choose(shard, &failover.from, members, from_answers)
             }
         }
+    }
+}
+
+/// What held when the failover was established may not hold any more: the new primary may have died since, also while
+/// no server ran, and the old one may be all that is left of the data, or the primary again.
+fn replace(shard: &WantedShard, failover: &Failover, members: &Members) -> Step {
+    match established(shard, members) {
+        Some(primary) if primary == failover.from => Step::GiveUp,
+        Some(_) => Step::Replace(failover.from.clone()),
+        None => Step::Wait(format!("shard {} has no primary; the data of {} is kept", shard.id, failover.from)),
     }
 }
 
@@ -352,9 +362,21 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_not_asked_for_any_more_is_given_up_unless_a_node_is_gone() {
-        let (unasked, all) = (WantedShard { failover: None, ..shard() }, members(&["a a", "b a 1", "c a 1"]));
-        assert_eq!(step(&unasked, &under_way(Stage::HandOver), &all, false), Step::GiveUp);
-        assert_eq!(step(&unasked, &under_way(Stage::Replace), &all, false), Step::Replace("a".to_owned()));
+        let unasked = WantedShard { failover: None, ..shard() };
+        let next = |stage: Stage, words: &[&str]| step(&unasked, &under_way(stage), &members(words), false);
+        assert_eq!(next(Stage::HandOver, &["a a", "b a 1", "c a 1"]), Step::GiveUp);
+        assert_eq!(next(Stage::Replace, &["a b 1", "b b", "c b 1"]), Step::Replace("a".to_owned()));
+    }
+
+    #[test]
+    fn an_old_primary_keeps_its_data_where_the_new_one_is_lost_before_it_is_replaced() {
+        let memory = under_way(Stage::Replace);
+        let waits = |words: &[&str]| matches!(next(&memory, words), Step::Wait(_));
+        assert!(waits(&["a b 1", "b", "c b 1"]), "b has died, and a may be its heir");
+        assert!(waits(&["a b 1", "b", "c"]) && waits(&["a", "b", "c"]), "nobody serves");
+        assert!(waits(&["a a", "b b", "c b 1"]), "both claim the slots");
+        assert_eq!(next(&memory, &["a a", "b", "c a 1"]), Step::GiveUp, "it is the primary again");
+        assert_eq!(next(&memory, &["a", "b", "c c"]), Step::Replace("a".to_owned()), "another has taken over since");
     }
 
     #[test]
