@@ -53,9 +53,10 @@ impl Roles {
         Some(change)
     }
 
-    /// Who is primary: of several, the one of the highest epoch.
+    /// Who is primary: of several, the one of the highest epoch; the one before, as long as it was not looked at.
     pub(super) fn primary(&self) -> Option<&Node> {
-        let place = self.primary_place()?;
+        let is_unseen = self.last.get(self.before).is_some_and(Option::is_none);
+        let place = self.primary_place().or(is_unseen.then_some(self.before))?;
         self.nodes.get(place)
     }
 
@@ -178,6 +179,15 @@ mod tests {
         assert_eq!(roles.whole_since_ms, None);
         roles.note(1, Look { at_ms: 30, role: Primary, epoch: 2, followers: 2 });
         assert_eq!(roles.whole_since_ms, Some(30));
+    }
+
+    #[test]
+    fn who_was_not_looked_at_yet_is_still_the_primary() {
+        let mut roles = Roles::new(vec![node("a"), node("b")], 0);
+        roles.note(1, Look { at_ms: 1, role: Replica, epoch: 1, followers: 0 });
+        assert_eq!(roles.primary().map(Node::name), Some("a"));
+        roles.note(0, Look { at_ms: 2, role: Down, epoch: 0, followers: 0 });
+        assert_eq!(roles.primary().map(Node::name), None);
     }
 
     #[test]

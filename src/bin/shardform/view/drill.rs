@@ -188,8 +188,9 @@ fn microseconds(us: u64) -> String {
 
 /// Against the moment of the call: `+1.2s`.
 fn signed_seconds(ms: i64) -> String {
-    let sign = if ms < 0 { '-' } else { '+' };
-    format!("{sign}{:.1}s", Duration::from_millis(ms.unsigned_abs()).as_secs_f64())
+    let tenths = (ms.unsigned_abs() + 50) / 100;
+    let sign = if ms < 0 && tenths > 0 { '-' } else { '+' };
+    format!("{sign}{}.{}s", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
@@ -260,6 +261,14 @@ mod tests {
               events         -0.1s  day19: Test Failover API called for node group 0001
               notes          reads are of the primary, as most clients make them"#]]
         .assert_eq(&shown(drill()));
+    }
+
+    #[test]
+    fn moments_are_against_the_call() {
+        assert_eq!(
+            [-50, -49, 0, 49, 50, 61_049].map(signed_seconds),
+            ["-0.1s", "+0.0s", "+0.0s", "+0.0s", "+0.1s", "+61.0s"]
+        );
     }
 
     #[test]
