@@ -11,5 +11,6 @@ pub mod nodes;
 pub mod placed;
 pub mod probe;
 pub mod reach;
+pub mod slots;
 pub mod topology;
 pub mod verify;

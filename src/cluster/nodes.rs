@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::look::Seen;
 use super::placed::{Node, Placed};
-use super::topology::{NodeHealth, Role, ranges};
+use super::slots::Slots;
+use super::topology::{NodeHealth, Role};
 use crate::observed::{LiveNodeGroup, LiveReplicationGroup};
 
 /// A shard.
@@ -116,12 +117,12 @@ fn shard_row(placed: &Placed, shard: &LiveNodeGroup) -> ShardRow {
     }
     nodes.sort_by_key(|node| (node.zone.clone(), node.member.clone(), node.endpoint.clone()));
     let serving = placed.nodes_of(shard).filter_map(|node| node.view).filter(|view| view.role == Role::Primary);
-    let slots: std::collections::BTreeSet<u16> = serving.flat_map(|view| view.slots.iter().copied()).collect();
+    let slots = Slots::union(serving.map(|view| &view.slots));
     ShardRow {
         id: Some(shard.id.clone()),
         status: Some(shard.status.clone()),
         slot_count: slots.len(),
-        slots: ranges(&slots),
+        slots: slots.to_string(),
         nodes,
     }
 }

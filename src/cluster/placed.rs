@@ -1,10 +1,11 @@
 //! What a look has seen, put in its places: which node is which member of which shard, who is primary, and what most
 //! nodes agree on. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::look::{NodeAnswer, NodeSeen, Seen};
-use super::topology::{NodeHealth, NodeView, Role, View, slots_of};
+use super::slots::Slots;
+use super::topology::{NodeHealth, NodeView, Role, View};
 use crate::observed::{LiveNodeGroup, LiveReplicationGroup};
 
 /// The nodes in their shards.
@@ -107,7 +108,7 @@ impl<'a> Placed<'a> {
 
 /// What nodes have to agree on: who is there, in which role, with which slots. Nodes without an address are those that
 /// are forgotten soon.
-pub(super) fn picture(view: &View) -> BTreeMap<&str, (&Role, &BTreeSet<u16>)> {
+pub(super) fn picture(view: &View) -> BTreeMap<&str, (&Role, &Slots)> {
     let known = view.nodes.iter().filter(|node| node.health != NodeHealth::Unknown);
     known.map(|node| (node.id.as_str(), (&node.role, &node.slots))).collect()
 }
@@ -128,5 +129,5 @@ fn shard_by_slots<'a>(node: &NodeView, view: &View, shards: &'a [LiveNodeGroup])
         Role::Replica { of } => view.get(of)?,
     };
     let slot = primary.slots.first()?;
-    shards.iter().find(|shard| shard.slots.as_deref().is_some_and(|slots| slots_of(slots).contains(slot)))
+    shards.iter().find(|shard| shard.slots.as_deref().is_some_and(|slots| Slots::parse(slots).contains(slot)))
 }

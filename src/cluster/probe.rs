@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::look::words;
 use super::placed::{Node, Placed};
 use super::reach::Reach;
-use super::topology::slot_of_key;
+use super::slots::slot_of_key;
 use crate::observed::Endpoint;
 
 /// What every key begins with.
@@ -112,7 +112,7 @@ fn targets(placed: &Placed, mark: &str) -> Vec<Target> {
             shard,
             primary: place(primary),
             replicas: placed.nodes.iter().filter(is_replica).map(place).collect(),
-            key: keys.find(|key| view.slots.contains(&slot_of_key(key)))?,
+            key: keys.find(|key| view.slots.contains(slot_of_key(key)))?,
         })
     };
     placed.nodes.iter().filter(|node| node.is_primary()).filter_map(target).collect()

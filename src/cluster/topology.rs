@@ -1,11 +1,7 @@
 //! What CLUSTER NODES says, as values. Pure.
 
-use std::collections::BTreeSet;
-
+use super::slots::{Slots, range};
 use crate::observed::Endpoint;
-
-/// Hash slots of a Redis cluster.
-pub const SLOTS: usize = 16384;
 
 /// What one node sees of the whole cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub struct NodeView {
     /// Whether the link of the cluster bus to it is up (always so for `myself`).
     pub linked: bool,
     /// Slots that it serves.
-    pub slots: BTreeSet<u16>,
+    pub slots: Slots,
     /// Slots on their way to or from it.
     pub moving_slots: usize,
 }
@@ -86,7 +82,7 @@ impl View {
 
     /// Who serves this slot.
     pub fn owner(&self, slot: u16) -> Option<&NodeView> {
-        self.nodes.iter().find(|node| node.slots.contains(&slot))
+        self.nodes.iter().find(|node| node.slots.contains(slot))
     }
 
     /// The replicas of the primary with this id.
@@ -102,7 +98,7 @@ impl View {
 
     /// How many slots are served.
     pub fn served_slots(&self) -> usize {
-        self.serving().flat_map(|node| &node.slots).collect::<BTreeSet<_>>().len()
+        Slots::union(self.serving().map(|node| &node.slots)).len()
     }
 }
 
@@ -129,7 +125,7 @@ impl NodeView {
             health,
             epoch: epoch.parse().ok()?,
             linked: myself || *link == "connected",
-            slots: slots.iter().flat_map(|range| slots_in(range)).collect(),
+            slots: slots.iter().filter_map(|slots| range(slots)).collect(),
             moving_slots: slots.iter().filter(|range| range.starts_with('[')).count(),
         })
     }
@@ -148,46 +144,6 @@ fn endpoint(field: &str) -> Option<Endpoint> {
     Some(Endpoint { address: host.to_owned(), port: port.parse().ok().filter(|port| *port != 0)? })
 }
 
-/// Slots of `7` or `0-5461`; of a slot on its way (`[7->-id]`) none, because it is counted where it is served.
-fn slots_in(range: &str) -> std::ops::RangeInclusive<u16> {
-    let mut ends = range.splitn(2, '-').map(str::parse::<u16>);
-    #[expect(clippy::reversed_empty_ranges, reason = "an empty range is meant")]
-    let none = 1..=0;
-    let is_slot = |slot: u16| usize::from(slot) < SLOTS;
-    match (ends.next(), ends.next()) {
-        (Some(Ok(slot)), None) if is_slot(slot) => slot..=slot,
-        (Some(Ok(first)), Some(Ok(last))) if is_slot(last) => first..=last,
-        _ => none,
-    }
-}
-
-/// The slot of a key: CRC16 (XMODEM) of its hash tag, or of all of it where it has none, as Redis Cluster has it.
-pub fn slot_of_key(key: &str) -> u16 {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    let bytes = tag.filter(|tag| !tag.is_empty()).unwrap_or(key).bytes();
-    let shift = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
-    bytes.fold(0_u16, |crc, byte| (0..8).fold(crc ^ (u16::from(byte) << 8), shift)) % SLOTS as u16
-}
-
-/// Slots of a text such as `0-5461,7000`, as AWS tells them. What is no slot is passed over.
-pub fn slots_of(text: &str) -> BTreeSet<u16> {
-    text.split([',', ' ']).flat_map(slots_in).collect()
-}
-
-/// Slots as people read them: `0-5461, 7000`.
-pub fn ranges(slots: &BTreeSet<u16>) -> String {
-    let mut texts = Vec::new();
-    let mut rest = slots.iter().copied().peekable();
-    while let Some(first) = rest.next() {
-        let mut last = first;
-        while let Some(next) = rest.next_if(|next| *next == last + 1) {
-            last = next;
-        }
-        texts.push(if first == last { first.to_string() } else { format!("{first}-{last}") });
-    }
-    texts.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,20 +154,7 @@ mod tests {
         let view = View::parse(line);
         assert_eq!((view.serving().count(), view.served_slots()), (1, 101));
         assert_eq!(view.nodes[0].moving_slots, 2);
-        assert_eq!(ranges(&view.nodes[0].slots), "0-99, 200");
-    }
-
-    #[test]
-    fn keys_have_the_slots_that_the_engine_gives_them() {
-        // What CLUSTER KEYSLOT answers.
-        let keys = ["123456789", "foo", "somekey", "foo{hash_tag}", "foo{}{bar}"];
-        assert_eq!(keys.map(slot_of_key), [12739, 12182, 11058, 2515, 8363]);
-    }
-
-    #[test]
-    fn slots_are_read_as_aws_tells_them() {
-        assert_eq!(ranges(&slots_of("0-3,7,9-10")), "0-3, 7, 9-10");
-        assert_eq!(slots_of("none"), BTreeSet::new());
+        assert_eq!(view.nodes[0].slots.to_string(), "0-99, 200");
     }
 
     #[test]

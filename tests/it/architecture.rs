@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "cluster/info.rs",
     "cluster/nodes.rs",
     "cluster/placed.rs",
+    "cluster/slots.rs",
     "cluster/topology.rs",
     "cluster/drill/admission.rs",
     "cluster/drill/keys.rs",

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::LostWrite;
-use crate::cluster::topology::slot_of_key;
+use crate::cluster::slots::{Slots, slot_of_key};
 
 /// What every key of a drill begins with.
 pub const PREFIX: &str = "shardform:drill:";
@@ -12,9 +12,9 @@ pub const PREFIX: &str = "shardform:drill:";
 const KEYS: usize = 8;
 
 /// Keys in different slots of a shard, found by their hash tags; `run` tells one drill's from another's.
-pub(super) fn keys(slots: &BTreeSet<u16>, run: &str) -> Vec<String> {
+pub(super) fn keys(slots: &Slots, run: &str) -> Vec<String> {
     // Tags of small numbers reach every slot long before this many.
-    let tags = (0..200_000_u32).filter(|tag| slots.contains(&slot_of_key(&tag.to_string())));
+    let tags = (0..200_000_u32).filter(|tag| slots.contains(slot_of_key(&tag.to_string())));
     tags.take(KEYS).map(|tag| format!("{PREFIX}{{{tag}}}:{run}")).collect()
 }
 
@@ -55,11 +55,11 @@ mod tests {
 
     #[test]
     fn keys_are_in_the_shards_slots_and_named_as_the_drills() {
-        let slots: BTreeSet<u16> = (5461..=10922).collect();
+        let slots = Slots::parse("5461-10922");
         let keys = keys(&slots, "r1");
         assert_eq!(keys.len(), KEYS);
         assert!(
-            keys.iter().all(|key| slots.contains(&slot_of_key(key)) && key.starts_with("shardform:drill:{")),
+            keys.iter().all(|key| slots.contains(slot_of_key(key)) && key.starts_with("shardform:drill:{")),
             "{keys:?}"
         );
         assert_eq!(keys.iter().map(|key| slot_of_key(key)).collect::<BTreeSet<u16>>().len(), KEYS);
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn one_slot_is_enough_and_none_gives_no_keys() {
-        assert_eq!(keys(&BTreeSet::from([42]), "r").iter().map(|key| slot_of_key(key)).collect::<Vec<_>>(), [42; KEYS]);
-        assert_eq!(keys(&BTreeSet::new(), "r"), Vec::<String>::new());
+        assert_eq!(keys(&Slots::parse("42"), "r").iter().map(|key| slot_of_key(key)).collect::<Vec<_>>(), [42; KEYS]);
+        assert_eq!(keys(&Slots::default(), "r"), Vec::<String>::new());
     }
 
     #[test]

@@ -265,7 +265,7 @@ impl<C: Cloud + Operations> Drill<C> {
 
     fn crew(&self, shard: &ShardNodes, scene: &Scene<'_>, stop: &watch::Receiver<bool>) -> Crew {
         let keys = keys::keys(&shard.slots, &format!("{:x}-{}", self.began_ms, scene.shard.id));
-        let slot = keys.first().map_or(0, |key| super::topology::slot_of_key(key));
+        let slot = keys.first().map_or(0, |key| super::slots::slot_of_key(key));
         let client = || {
             let at = shard.nodes[shard.primary].at.clone();
             ShardClient::new(scene.reach.clone(), Arc::clone(&scene.directory), slot, at)

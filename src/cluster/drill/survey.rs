@@ -1,6 +1,6 @@
 //! Finds out which cache nodes make up each shard, how they are reached, and who is primary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use redis::RedisError;
 use tokio::task::JoinSet;
@@ -12,6 +12,7 @@ use super::look::look;
 use super::report::{Node, SeenRole};
 use super::roles::Look;
 use crate::cluster::reach::Reach;
+use crate::cluster::slots::Slots;
 use crate::cluster::topology::{NodeHealth, NodeView, Role, View};
 use crate::observed::{Endpoint, LiveMember, LiveNodeGroup, LiveReplicationGroup};
 
@@ -33,7 +34,7 @@ pub struct ShardNodes {
     pub(super) nodes: Vec<Known>,
     /// The primary's place among the nodes.
     pub(super) primary: usize,
-    pub(super) slots: BTreeSet<u16>,
+    pub(super) slots: Slots,
 }
 
 /// A node and how it is reached.

@@ -6,6 +6,7 @@ use super::*;
 use crate::cluster::info::Info;
 use crate::cluster::look::{Entry, EntryAnswer, NodeAnswer, NodeSeen, Settings, Silence};
 use crate::cluster::probe::{Read, Trouble};
+use crate::cluster::slots::Slots;
 use crate::cluster::topology::{NodeHealth, Role, View};
 use crate::observed::{
     Endpoint, LiveInstance, LiveMember, LiveNodeGroup, LiveParameterGroup, LiveReplicationGroup, LiveSecurityGroup,
@@ -407,7 +408,7 @@ fn slots() {
     finds(
         |it| {
             it.in_every_view((1, 0), |node| {
-                node.slots.remove(&9000);
+                node.slots = node.slots.without(&Slots::parse("9000"));
             })
         },
         &[
@@ -429,8 +430,8 @@ fn slots() {
 fn views() {
     finds(
         |it| {
-            let shard_1 = it.node(1, 2).view.nodes[0].slots.clone();
-            it.node(1, 2).view.nodes[0].slots = shard_1.into_iter().filter(|slot| *slot > 0).collect();
+            let shard_1 = &mut it.node(1, 2).view.nodes[0].slots;
+            *shard_1 = shard_1.without(&Slots::parse("0"));
         },
         &["views error node.day19-0002-003: it sees another cluster than most nodes do; it differs in day19-0001-001"],
     );
@@ -501,7 +502,7 @@ fn two_primaries_of_one_shard() {
     let mut planted = Planted::well();
     planted.in_every_view((0, 1), |node| {
         node.role = Role::Primary;
-        node.slots = BTreeSet::from([0]);
+        node.slots = Slots::parse("0");
     });
     let found = planted.found();
     let expected = "shards error shard.0001: it has 2 primaries: day19-0001-001, day19-0001-002";

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cluster::topology::{Role, SLOTS, View};
+use crate::cluster::slots::SLOTS;
+use crate::cluster::topology::{Role, View};
 
 /// Shards of the cluster.
 pub(crate) const SHARDS: usize = 3;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{CLUSTER, count, error, note, unanswered, verdict, warning};
 use crate::cluster::look::Silence;
 use crate::cluster::placed::picture;
-use crate::cluster::topology::{NodeHealth, NodeView, SLOTS, ranges, slots_of};
+use crate::cluster::slots::{SLOTS, Slots};
+use crate::cluster::topology::{NodeHealth, NodeView};
 use crate::cluster::verify::situation::Situation;
 use crate::cluster::verify::{Finding, Subject, Verdict};
 
@@ -95,12 +96,12 @@ pub(super) fn slots(situation: &Situation) -> Verdict {
     let Some(view) = situation.view else { return super::skipped("no node answers") };
     let mut findings = Vec::new();
     let serving: Vec<&NodeView> = view.serving().collect();
-    let served: BTreeSet<u16> = serving.iter().flat_map(|node| &node.slots).copied().collect();
+    let served = Slots::union(serving.iter().map(|node| &node.slots));
     if served.len() < SLOTS {
-        let missing: BTreeSet<u16> = (0..SLOTS as u16).filter(|slot| !served.contains(slot)).collect();
+        let missing = Slots::all().without(&served);
         findings.push(error(
             CLUSTER,
-            format!("{} of {SLOTS} slots are served; nobody serves {}", served.len(), ranges(&missing)),
+            format!("{} of {SLOTS} slots are served; nobody serves {missing}", served.len()),
             "`shardform events` tells whether a shard is being replaced; until then their keys can't be used",
         ));
     }
@@ -129,10 +130,10 @@ fn misplaced(situation: &Situation) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in situation.nodes.iter().filter(|node| node.is_primary()) {
         let (Some(shard), Some(view)) = (node.shard, node.view) else { continue };
-        let Some(told) = shard.slots.as_deref().filter(|told| slots_of(told) != view.slots) else { continue };
+        let Some(told) = shard.slots.as_deref().filter(|told| Slots::parse(told) != view.slots) else { continue };
         findings.push(warning(
             Subject::Shard(shard.id.clone()),
-            format!("{} serves the slots {}; AWS says {told}", node.label(), ranges(&view.slots)),
+            format!("{} serves the slots {}; AWS says {told}", node.label(), view.slots),
             "wait until it has settled: slots move while shards come or go",
         ));
     }
