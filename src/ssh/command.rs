@@ -17,6 +17,10 @@ pub const NO_REDIS_CLI: u8 = 127;
 /// The status with which `ssh` tells of its own failures.
 pub const SSH_FAILED: u8 = 255;
 
+/// Ends the shell that starts it, or what that has become, once the shell's connection is gone. Without a terminal
+/// nobody else does: a command that waits would stay, and take later what was meant for others (BLPOP).
+const GUARD: &str = "if kill -0 $PPID; then while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$; fi \
+                     </dev/null >/dev/null 2>&1";
 /// How long `ssh` tries to connect, in seconds.
 const CONNECT_TIMEOUT_S: u32 = 10;
 /// How often it asks whether the host is still there, in seconds; three silences are the end.
@@ -90,8 +94,9 @@ impl Ssh {
         let mut all = self.common(host);
         all.extend(options.map(OsString::from));
         all.push(listen.to_string().into());
-        // Bound to the owner by its input: whichever way that ends, the host's `cat` ends too, and ssh with it.
-        to(all, host, Some(&format!("echo '{READY}' && exec cat >/dev/null")))
+        // Bound to the owner by its input: whichever way that ends, the host's `cat` ends too, and ssh with it. It would
+        // wait for those who are still connected through it, so the host ends the server's side of this connection.
+        to(all, host, Some(&format!("echo '{READY}' && cat >/dev/null; kill $PPID")))
     }
 
     /// Runs a script, with a terminal or without one.
@@ -176,7 +181,7 @@ impl RedisCli {
     pub fn script(&self, token: &TokenFrom) -> OsString {
         // The client host's own name for it is in a folder that not every shell has.
         let mut script = "PATH=\"$PATH:/usr/local/bin\"; ".to_owned().into_bytes();
-        script.extend(format!("command -v redis-cli >/dev/null || exit {NO_REDIS_CLI}; ").bytes());
+        script.extend(format!("command -v redis-cli >/dev/null || exit {NO_REDIS_CLI}; {GUARD} & ").bytes());
         match token {
             TokenFrom::Nowhere => {}
             TokenFrom::Input => script.extend(b"IFS= read -r REDISCLI_AUTH && export REDISCLI_AUTH && "),
@@ -307,7 +312,7 @@ mod tests {
             127.0.0.1:1080
             --
             203.0.113.7
-            echo 'shardform: the way is open' && exec cat >/dev/null
+            echo 'shardform: the way is open' && cat >/dev/null; kill $PPID
         "#]]
         .assert_eq(&shown(&ssh().proxy(&host(), "127.0.0.1:1080".parse().unwrap())));
     }
@@ -326,12 +331,12 @@ mod tests {
     #[test]
     fn scripts_keep_words_and_secrets_apart() {
         let script = |cli: &RedisCli, token| cli.script(&token).into_string().unwrap();
-        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; exec redis-cli -c -h c.example -p 6379 SET 'it'\''s' '$HOME' ''"#]]
+        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; if kill -0 $PPID; then while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$; fi </dev/null >/dev/null 2>&1 & exec redis-cli -c -h c.example -p 6379 SET 'it'\''s' '$HOME' ''"#]]
         .assert_eq(&script(&redis_cli(&["SET", "it's", "$HOME", ""]), TokenFrom::Nowhere));
         let tls = RedisCli { tls: true, formatted: true, ..redis_cli(&[]) };
-        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; IFS= read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -c -h c.example -p 6379 --tls --no-raw"#]]
+        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; if kill -0 $PPID; then while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$; fi </dev/null >/dev/null 2>&1 & IFS= read -r REDISCLI_AUTH && export REDISCLI_AUTH && exec redis-cli -c -h c.example -p 6379 --tls --no-raw"#]]
         .assert_eq(&script(&tls, TokenFrom::Input));
-        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; IFS= read -r REDISCLI_AUTH </tmp/tmp.x/pipe && export REDISCLI_AUTH && exec redis-cli -c -h c.example -p 6379"#]]
+        expect![[r#"PATH="$PATH:/usr/local/bin"; command -v redis-cli >/dev/null || exit 127; if kill -0 $PPID; then while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$; fi </dev/null >/dev/null 2>&1 & IFS= read -r REDISCLI_AUTH </tmp/tmp.x/pipe && export REDISCLI_AUTH && exec redis-cli -c -h c.example -p 6379"#]]
         .assert_eq(&script(&redis_cli(&[]), TokenFrom::Pipe("/tmp/tmp.x/pipe".to_owned())));
     }
 

@@ -197,11 +197,12 @@ fn a_tunnel_is_open_until_it_is_left() {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let opened: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(opened["proxy"], format!("socks5h://{listen}"));
-        assert_eq!(ping(&listen, opened["endpoint"].as_str().unwrap()), "+PONG\r\n");
+        let (_connected, pong) = ping(&listen, opened["endpoint"].as_str().unwrap());
+        assert_eq!(pong, "+PONG\r\n");
         send(child.id(), signal);
         let status = child.wait().unwrap();
         assert_eq!(status.code(), (signal == rustix::process::Signal::INT).then_some(130));
-        // Even who is killed leaves no proxy behind.
+        // Even who is killed leaves no proxy behind, whoever is still connected through it.
         until("nobody listens any more", || TcpStream::connect(&listen).is_err());
     }
     let ran = run(&sandbox, &sshd.instead(), &["tunnel", "day19.yaml", "--listen", sandbox.address()], "");
@@ -209,8 +210,41 @@ fn a_tunnel_is_open_until_it_is_left() {
     assert!(ran.stderr.contains("hint: somebody listens there already"), "{}", ran.stderr);
 }
 
-/// PING through a SOCKS5 proxy that looks the name up itself.
-fn ping(proxy: &str, endpoint: &str) -> String {
+#[test]
+fn a_command_that_waits_ends_with_who_asked() {
+    if !engine() || !sshd() {
+        return;
+    }
+    let (sandbox, sshd) = made(&[], 17640);
+    let ways = [("direct", rustix::process::Signal::KILL), ("host", rustix::process::Signal::TERM)];
+    for (via, signal) in ways {
+        let mut child = sandbox
+            .shardform(&["connect", "day19.yaml", "--via", via, "-q", "--", "BLPOP", "nothing", "0"])
+            .env("SHARDFORM_SSH", sshd.instead())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("it waits", || waiting(17640) == 1);
+        send(child.id(), signal);
+        assert!(!child.wait().unwrap().success());
+        // Else it would take what is pushed later.
+        until("nobody waits any more", || waiting(17640) == 0);
+    }
+}
+
+/// How many clients wait at the two primaries.
+fn waiting(port: u16) -> usize {
+    let told = ["127.65.0.1", "127.66.0.1"].map(|address| {
+        let mut connection = redis::Client::open((address, port)).unwrap().get_connection().unwrap();
+        redis::cmd("INFO").arg("clients").query::<String>(&mut connection).unwrap()
+    });
+    told.iter().filter(|info| !info.contains("blocked_clients:0\r")).count()
+}
+
+/// PING through a SOCKS5 proxy that looks the name up itself; the connection, still open, and the answer.
+fn ping(proxy: &str, endpoint: &str) -> (TcpStream, String) {
     let (name, port) = endpoint.rsplit_once(':').unwrap();
     let mut stream = TcpStream::connect(proxy).unwrap();
     stream.write_all(&[5, 1, 0]).unwrap();
@@ -224,7 +258,7 @@ fn ping(proxy: &str, endpoint: &str) -> String {
     stream.write_all(b"PING\r\n").unwrap();
     let mut pong = [0; 7];
     stream.read_exact(&mut pong).unwrap();
-    String::from_utf8(pong.to_vec()).unwrap()
+    (stream, String::from_utf8(pong.to_vec()).unwrap())
 }
 
 #[test]

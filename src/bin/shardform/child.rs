@@ -21,8 +21,6 @@ const MOST_WORDS: usize = 16 * 1024;
 pub struct Program {
     /// The program and its arguments.
     pub line: Vec<OsString>,
-    /// A variable of its environment.
-    pub secret_variable: Option<(&'static str, Secret)>,
     /// A line that is all it reads.
     pub secret_line: Option<Secret>,
 }
@@ -48,9 +46,6 @@ pub async fn run(program: Program, interrupt: &Interrupt) -> Result<Ended, Error
     let input = if program.secret_line.is_some() { Stdio::piped() } else { Stdio::inherit() };
     let mut command = Command::new(name);
     command.args(arguments).stdin(input).stderr(Stdio::piped()).kill_on_drop(true);
-    if let Some((variable, secret)) = &program.secret_variable {
-        command.env(variable, secret.expose());
-    }
     interrupt.hand_over();
     let started = command.spawn();
     let mut child = started.map_err(|source| Error::Start { program: name.to_string_lossy().into_owned(), source })?;

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use shardform::cluster::reach::Reach;
 use shardform::observed::{Endpoint, Live};
@@ -101,11 +103,13 @@ impl Connection<'_> {
             let history = environment.state_folder().map(|folder| folder.join("history"));
             return prompt::run(reach, endpoint, history, self.interrupt, terminal).await;
         };
-        let arguments = self.arguments(reach, endpoint).arguments();
-        let line = std::iter::once(program.into_os_string()).chain(arguments).collect();
-        let secret_variable = reach.token.clone().map(|token| (TOKEN_VARIABLE, token));
-        let ended = child::run(Program { line, secret_variable, ..Program::default() }, self.interrupt).await?;
-        Ok(ended.code)
+        // In the place of this program, so that whoever ends the one has ended the other.
+        let mut redis_cli = Command::new(&program);
+        redis_cli.args(self.arguments(reach, endpoint).arguments());
+        if let Some(token) = &reach.token {
+            redis_cli.env(TOKEN_VARIABLE, token.expose());
+        }
+        Err(Error::Start { program: program.display().to_string(), source: redis_cli.exec() })
     }
 
     async fn on_host(&self, reach: &Reach, endpoint: &Endpoint) -> Result<u8, Error> {
