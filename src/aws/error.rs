@@ -222,6 +222,9 @@ fn hint_of(operation: &str, code: &str) -> Option<String> {
         "CacheSubnetGroupQuotaExceeded" | "CacheParameterGroupQuotaExceeded" => {
             "remove groups that are not used, or ask for a higher quota (Service Quotas, Amazon ElastiCache)"
         }
+        "SnapshotQuotaExceededFault" | "SnapshotQuotaExceeded" => {
+            "delete snapshots that nobody needs, or wait: ElastiCache takes so many of a node a day"
+        }
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
             "choose a smaller `client.instance_type`, or ask for a higher quota (Service Quotas, Amazon EC2)"
         }

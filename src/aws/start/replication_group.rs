@@ -376,6 +376,11 @@ pub(super) async fn delete_keeping(
             };
             if is_ours { Ok(()) } else { Err(error) }
         }
+        // ElastiCache asks for both, and doesn't say which one is lacking.
+        Err(error) if error.code.starts_with("AccessDenied") => Err(CloudError {
+            hint: Some(format!("these credentials need the permissions {OPERATION} and elasticache:CreateSnapshot")),
+            ..error
+        }),
         answer => gone_is_fine(answer),
     }
 }
@@ -547,6 +552,9 @@ mod tests {
         assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Rejected, "SnapshotAlreadyExistsFault"));
         let (busy, _) = cloud(refused("InvalidReplicationGroupState"));
         assert_eq!(delete_keeping(&busy, "day19", false, "keep").await.unwrap_err().kind, ErrorKind::Busy);
+        let (denied, _) = cloud(with_snapshot("available", None, Some("AccessDenied")));
+        let hint = delete_keeping(&denied, "day19", false, "keep").await.unwrap_err().hint.unwrap_or_default();
+        assert!(hint.ends_with("and elasticache:CreateSnapshot"), "{hint}");
     }
 
     #[tokio::test]
