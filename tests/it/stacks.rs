@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use serde_json::Value;
@@ -698,6 +699,42 @@ fn what_is_renewed_or_made_anew_meanwhile_is_left_alone() {
     );
 }
 
+#[test]
+fn a_cluster_is_left_alone_that_is_renewed_while_it_cannot_be_deleted() {
+    let sandbox = Sandbox::without_nodes();
+    let builder = Builder::new(&sandbox);
+    builder.whole("whole", &[("shardform:expires", PAST)]);
+    until("the group is made", || {
+        !sandbox.call("elasticache", &[("Action", "DescribeReplicationGroups")]).contains(">creating<")
+    });
+    // ElastiCache says "not now" for two seconds; meanwhile somebody renews.
+    let node = sandbox.url().to_owned();
+    let first = Mutex::new(None);
+    let url = proxy::start(
+        sandbox.url(),
+        Box::new(move |request| {
+            let mut first = first.lock().unwrap();
+            if !request.is("DeleteReplicationGroup") {
+                return None;
+            }
+            let began = *first.get_or_insert_with(|| {
+                let tag = format!("Tags.Tag.1.Key=shardform:expires&Tags.Tag.1.Value={AHEAD}");
+                let arn = "arn:aws:elasticache:us-east-1:000000000000:subnetgroup:whole-cluster";
+                post(&node, "elasticache", &format!("Action=AddTagsToResource&ResourceName={arn}&{tag}"));
+                Instant::now()
+            });
+            let busy = || (400, cache_error("InvalidReplicationGroupState", "Replication group is snapshotting."));
+            (began.elapsed() < Duration::from_secs(2)).then(busy)
+        }),
+    );
+    let mut command = sandbox.shardform(&["cleanup", "--yes"]);
+    let ran = sandbox.ran(command.env("AWS_REGION", "us-east-1").env("AWS_ENDPOINT_URL", &url).output().unwrap());
+    let told = "left: replication_group.cluster: elasticache:DeleteReplicationGroup: it was renewed until 2999-";
+    assert!(ran.status == 1 && ran.stdout.contains(told), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(sandbox.called("elasticache:DeleteReplicationGroup"), 0);
+    assert_eq!(builder.names(), ["whole", "whole-cluster", "whole-cluster"]);
+}
+
 /// A call of somebody else's.
 fn post(node: &str, service: &str, form: &str) {
     use std::io::{Read, Write};
@@ -811,49 +848,52 @@ fn two_hundred_stacks_in_every_state_take_calls_by_pages_and_deletions() {
     let builder = Builder::new(&sandbox);
     let over = [("shardform:expires", PAST), ("shardform:owner", "ci")];
     let ahead = [("shardform:expires", AHEAD)];
-    for number in 0..200 {
-        let stack = format!("s{number:03}");
-        match number % 8 {
-            0 => builder.whole(&stack, &over),
-            1 => drop(builder.security_group(&format!("{stack}-cluster"), &stack, &over)),
-            2 => builder.subnet_group(&format!("{stack}-cluster-until-20200101t020000z"), &stack, &over),
-            3 => builder.parameter_group(&stack, &stack, &over),
-            4 => builder.whole(&stack, &ahead),
-            5 => builder.whole(&stack, &[]),
-            6 => builder.whole(&stack, &over),
+    // Ten of each state, and further ones whose time isn't over: to delete more of them would show nothing more.
+    let states = (0..200).map(|number| if number < 80 { number % 8 } else { [4, 5, 7, 8][number % 4] });
+    let all: Vec<(String, usize)> =
+        states.enumerate().map(|(number, state)| (format!("s{number:03}"), state)).collect();
+    let of = |wanted: usize| all.iter().filter(move |(_, state)| *state == wanted).map(|(stack, _)| stack.as_str());
+    for (stack, state) in &all {
+        match state {
+            0 | 6 => builder.whole(stack, &over),
+            1 => drop(builder.security_group(&format!("{stack}-cluster"), stack, &over)),
+            2 => builder.subnet_group(&format!("{stack}-cluster-until-20200101t020000z"), stack, &over),
+            3 => builder.parameter_group(stack, stack, &over),
+            4 => builder.whole(stack, &ahead),
+            5 => builder.whole(stack, &[]),
+            8 => drop(builder.security_group(&format!("{stack}-cluster"), stack, &ahead)),
             // Strangers, whose names are as the stacks' are.
             _ => {
                 builder.security_group(&format!("{stack}-cluster"), "", &[]);
                 builder.subnet_group(&format!("{stack}-cluster"), "", &[]);
-                builder.cluster(&stack, &format!("{stack}-cluster"), "", "", &[]);
+                builder.cluster(stack, &format!("{stack}-cluster"), "", "", &[]);
             }
         }
     }
-    for number in (6..200).step_by(8) {
-        let stack = format!("s{number:03}");
-        let call = [("Action", "DeleteReplicationGroup"), ("ReplicationGroupId", stack.as_str())];
+    for stack in of(6) {
+        let call = [("Action", "DeleteReplicationGroup"), ("ReplicationGroupId", stack)];
         until("it can be deleted", || !sandbox.call("elasticache", &call).contains("<Error>"));
     }
     let before = Calls::now(&sandbox);
     let list = run_well(&sandbox, &["list", "--json"]).json();
     let stacks = list["stacks"].as_array().unwrap();
-    assert_eq!(stacks.len(), 175, "all but the strangers");
+    assert_eq!(stacks.len(), 160, "all but the strangers");
     let of_state = |state: &str| stacks.iter().filter(|stack| stack["state"] == state).count();
     // Of those whose deletion has begun the last ones may not be at its end.
-    assert_eq!((of_state("half-made") + of_state("deleting"), of_state("half-deleted")), (50, 50));
-    assert_eq!(stacks.iter().filter(|stack| stack["expired"] == true).count(), 125);
-    // 100 replication groups with two nodes each, and at most 25 whose deletion isn't done; 125 subnet groups; 25
+    assert_eq!((of_state("half-made") + of_state("deleting"), of_state("half-deleted")), (50, 20));
+    assert_eq!(stacks.iter().filter(|stack| stack["expired"] == true).count(), 50);
+    // 130 replication groups with two nodes each, and at most 10 whose deletion isn't done; 150 subnet groups; 10
     // parameter groups beside AWS's own.
     for (operation, least, most) in [
         ("ec2:DescribeSecurityGroups", 1, 1),
         ("ec2:DescribeInstances", 1, 1),
         ("ec2:DescribeKeyPairs", 1, 1),
-        ("elasticache:DescribeReplicationGroups", 1, 2),
-        ("elasticache:DescribeCacheClusters", 2, 3),
+        ("elasticache:DescribeReplicationGroups", 2, 2),
+        ("elasticache:DescribeCacheClusters", 3, 3),
         ("elasticache:DescribeCacheSubnetGroups", 2, 2),
         ("elasticache:DescribeCacheParameterGroups", 1, 1),
         // Of those alone of which nothing but a parameter group is left.
-        ("elasticache:ListTagsForResource", 25, 25),
+        ("elasticache:ListTagsForResource", 10, 10),
         ("sts:GetCallerIdentity", 0, 0),
     ] {
         let calls = before.since(&sandbox, operation);
@@ -863,41 +903,41 @@ fn two_hundred_stacks_in_every_state_take_calls_by_pages_and_deletions() {
     let before = Calls::now(&sandbox);
     let ran = run_well(&sandbox, &["cleanup", "--yes", "--json"]);
     let last: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
-    assert_eq!(last["deleted"].as_array().unwrap().len(), 125, "{last}");
+    assert_eq!(last["deleted"].as_array().unwrap().len(), 50, "{last}");
     // Each of what goes is deleted once.
     for (operation, calls) in [
-        ("elasticache:DeleteReplicationGroup", 25),
-        ("elasticache:DeleteCacheSubnetGroup", 75),
-        ("elasticache:DeleteCacheParameterGroup", 25),
-        ("ec2:DeleteSecurityGroup", 125),
+        ("elasticache:DeleteReplicationGroup", 10),
+        ("elasticache:DeleteCacheSubnetGroup", 30),
+        ("elasticache:DeleteCacheParameterGroup", 10),
+        ("ec2:DeleteSecurityGroup", 50),
         ("ec2:RevokeSecurityGroupIngress", 0),
         ("ec2:DeleteKeyPair", 0),
     ] {
         assert_eq!(before.since(&sandbox, operation), calls, "{operation}");
     }
-    // 125 deletions, each with a look before and one after.
-    let looks = 2 * 125;
+    // 50 deletions, each with a look before and one after.
+    let looks = 2 * 50;
     for (operation, most) in [
         ("ec2:DescribeSecurityGroups", 1 + looks),
         ("ec2:DescribeInstances", 1 + looks),
         ("ec2:DescribeKeyPairs", 1 + looks),
         ("elasticache:DescribeCacheParameterGroups", 1 + looks),
         // A page more for each, and nodes that are not on the first page are asked for by their ids.
-        ("elasticache:DescribeCacheClusters", 2 + 2 * looks),
+        ("elasticache:DescribeCacheClusters", 3 + 2 * looks),
         ("elasticache:DescribeCacheSubnetGroups", 2 + 2 * looks),
         // Tags of what is deleted, read right before; of what a name alone says is over, and of what says nothing.
-        ("elasticache:ListTagsForResource", 25 + 25 + 2 * 25 + 2 * 25 + 25 + 25),
+        ("elasticache:ListTagsForResource", 10 + 10 + 2 * 10 + 2 * 10 + 10 + 10),
     ] {
         let calls = before.since(&sandbox, operation);
         assert!(calls <= most, "{operation}: {calls}, and {most} at most");
     }
     let left = run_well(&sandbox, &["list", "--json"]).json();
-    assert_eq!(left["stacks"].as_array().unwrap().len(), 50);
+    assert_eq!(left["stacks"].as_array().unwrap().len(), 110);
     // All strangers are still there.
     let names = builder.names();
-    for number in (7..200).step_by(8) {
-        let (id, group) = (format!("s{number:03}"), format!("s{number:03}-cluster"));
-        assert_eq!(names.iter().filter(|name| **name == id).count(), 1, "{id}");
+    for id in of(7) {
+        let group = format!("{id}-cluster");
+        assert_eq!(names.iter().filter(|name| *name == id).count(), 1, "{id}");
         assert_eq!(names.iter().filter(|name| **name == group).count(), 2, "{group}");
     }
 }

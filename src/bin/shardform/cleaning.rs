@@ -1,6 +1,8 @@
 //! Deletes several stacks side by side: each is looked at again with its tags read, and what is still to go goes by the
 //! steps that `destroy` takes. One stack's failure doesn't stop the others.
 
+mod guard;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,6 @@ use shardform::cloud::{Cloud, CloudError, Ids};
 use shardform::diff::{ChangeSet, teardown};
 use shardform::event::Event;
 use shardform::execute::{Outcome, execute, patiently};
-use shardform::lifetime::instant;
 use shardform::observed::{Live, Query};
 use shardform::resource::{Names, Ownership};
 use shardform::stacks::{Stack, Verdict, Why, recheck};
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::guard::{Guarded, spared};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::session::now_s;
@@ -234,15 +236,14 @@ async fn delete(
         Ok(looked) => looked,
         Err(error) => return End::Left(vec![error.to_string()]),
     };
-    match recheck(&stack, why, &live, now_s()) {
-        Verdict::Doomed => {}
-        Verdict::Renewed(Some(at_s)) => return End::Kept(format!("it was renewed until {}", instant(at_s))),
-        Verdict::Renewed(None) => return End::Kept("it doesn't expire any more".to_owned()),
-        Verdict::Changed(more) => {
-            let more: Vec<&str> = more.iter().map(|address| address.as_str()).collect();
-            return End::Left(vec![format!("there is more of it now than was shown: {}", more.join(", "))]);
-        }
+    let verdict = recheck(&stack, why, &live, now_s());
+    match (spared(&verdict), verdict) {
+        (None, _) => {}
+        (Some(told), Verdict::Changed(_)) => return End::Left(vec![told]),
+        (Some(told), _) => return End::Kept(told),
     }
+    let stack_name = stack.name.clone();
+    let guarded = Arc::new(Guarded::new(Arc::clone(&cloud), stack, why));
     let graph = steps(&changes);
     let (sender, mut events) = mpsc::unbounded_channel();
     let forward = async {
@@ -256,12 +257,12 @@ async fn delete(
         }
         last
     };
-    let (outcome, last) = tokio::join!(execute(Arc::clone(&cloud), &graph, Ids::new(), sender, stopped), forward);
+    let (outcome, last) = tokio::join!(execute(guarded, &graph, Ids::new(), sender, stopped), forward);
     if !outcome.is_complete() {
         return End::Left(unfinished(&outcome, last));
     }
     // What the cloud has not done in truth is told, and not called a success.
-    match look(&cloud, &stack.name).await {
+    match look(&cloud, &stack_name).await {
         Ok((live, now)) => ended(&changes, &live, &now),
         Err(error) => End::Left(vec![error.to_string()]),
     }
@@ -269,10 +270,15 @@ async fn delete(
 
 /// What is live of a stack, with its tags read, and what its end takes.
 async fn look(cloud: &AwsCloud, stack: &str) -> Result<(Live, ChangeSet), CloudError> {
-    let query = Query { names: Names::new(stack), surroundings: None, snapshot: None };
+    let query = query(stack);
     let observed = patiently(|| cloud.observe(&query)).await?;
     let changes = teardown(&query.names, &observed.live);
     Ok((observed.live, changes))
+}
+
+/// The question of what there is of a stack.
+fn query(stack: &str) -> Query {
+    Query { names: Names::new(stack), surroundings: None, snapshot: None }
 }
 
 fn status(event: &Event) -> Option<String> {
