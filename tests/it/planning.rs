@@ -104,6 +104,18 @@ async fn a_new_stack_is_its_makers_and_a_live_one_stays_whose_it_is() {
     let nobodys = live(QUICKSTART).await;
     nobodys.change(|observed| observed.surroundings.caller = Some("bob".to_owned()));
     assert!(plan(QUICKSTART, &nobodys).is_empty());
+    assert_eq!(nobodys.observed().live.subnet_group.unwrap().name, "day19-cluster");
+    // An owner and an expiry that come later are tags, and nothing else.
+    let later = plan(&format!("owner: bob\nexpires_in: 2h\n{QUICKSTART}"), &nobodys);
+    assert_eq!((later.changes.len(), later.summary().update), (6, 6));
+    for change in &later.changes {
+        let paths: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!(paths, ["tags.shardform:expires", "tags.shardform:owner"], "{}", change.address);
+        assert!(change.calls.iter().all(|planned| planned.call.operation().ends_with("Tags")
+            || planned.call.operation().ends_with("TagsToResource")));
+    }
+    carry_out(&later, &nobodys).await;
+    assert!(plan(QUICKSTART.replace("name: day19", "name: day19\nexpires_in: 2h").as_str(), &nobodys).is_empty());
 }
 
 pub fn describe(set: &ChangeSet, graph: &StepGraph) -> String {
