@@ -176,6 +176,11 @@ fn planted(sandbox: &Sandbox) {
             ]
         )
     );
+    // Nothing is to be changed for it, and all the same it isn't well.
+    let ran = sandbox.run(&["apply", "day19.yaml", "--yes", "--json"]);
+    let last: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((ran.status, &last["result"]), (1, &"unchanged".into()), "{last}");
+    assert!(last["error"]["message"].as_str().is_some_and(|told| told.contains("allkeys-lru")), "{last}");
     by_hand(&replica, &["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
     by_hand(&replica, &["CONFIG", "SET", "timeout", "60"]);
 

@@ -66,11 +66,11 @@ pub async fn carry_out(
             return Err(session.refused(&shown.changes.refusals));
         }
         if shown.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &shown, waited > 0, interrupt, terminal).await;
+            return nothing_to_do(session, manner, &shown, interrupt, terminal).await;
         }
         let confirmed = interrupt.leaving(confirm(session, manner, &shown, terminal)).await?;
         if confirmed.steps.steps.is_empty() {
-            return nothing_to_do(session, manner, &confirmed, waited > 0, interrupt, terminal).await;
+            return nothing_to_do(session, manner, &confirmed, interrupt, terminal).await;
         }
         terminal.say("")?;
         let began = Instant::now();
@@ -129,19 +129,24 @@ async fn nothing_to_do(
     session: &Session,
     manner: &Manner,
     picture: &Picture,
-    checked: bool,
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<u8, Error> {
     let (stack, region) = (session.stack(), &session.region);
     let ending = match manner.intent {
-        Intent::Apply | Intent::Look if checked => Some(Ending::checked(session, picture, interrupt).await?),
-        Intent::Apply | Intent::Look => Some(Ending::unchecked(session, &picture.live).await),
+        Intent::Apply | Intent::Look => Some(Ending::checked(session, picture, interrupt).await?),
         Intent::Destroy => None,
     };
+    let fault = ending.as_ref().and_then(Ending::fault).map(Error::Unhealthy);
     if terminal.json {
-        terminal.print_json(&EndEvent::unchanged(ending.as_ref()).keeping(session.snapshot.as_deref()))?;
-        return Ok(0);
+        let end = EndEvent::unchanged(ending.as_ref()).keeping(session.snapshot.as_deref());
+        return match fault {
+            None => terminal.print_json(&end).map(|()| 0),
+            Some(error) => {
+                terminal.print_json(&end.failing(&error))?;
+                Err(error.told())
+            }
+        };
     }
     let sentence = match manner.intent {
         Intent::Destroy => format!("{stack} in {region}: there is nothing to delete"),
@@ -158,7 +163,7 @@ async fn nothing_to_do(
         Some(ending) => terminal.say(&ending.text(terminal.paint)),
         None => Ok(()),
     }?;
-    Ok(0)
+    fault.map_or(Ok(0), Err)
 }
 
 /// Asks, and looks again right before the first change: what was confirmed is what runs. What has come about by itself

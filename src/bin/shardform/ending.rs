@@ -100,6 +100,7 @@ impl Ending {
             None => None,
         };
         let mut next = vec![session.again.command("status")];
+        next.extend(endpoint.map(|_| session.again.command("connect")));
         next.extend(client_host.as_ref().and_then(|host| host.ssh.clone()));
         next.extend(endpoint.map(|endpoint| redis_cli(session, endpoint)));
         next.push(session.again.command("destroy"));
@@ -263,8 +264,8 @@ async fn client_host(session: &Session, host: &LiveInstance) -> Option<ClientHos
     let sources = session.plan_file.spec.client.as_ref()?.ssh_from.as_ref();
     let is_open = sources.is_some_and(|sources| sources.iter().any(|source| matches!(source, SshSource::Cidr(_))));
     let note = match (session.local, is_open) {
-        (true, _) => Some("an entry alone: the local cloud runs no hosts, so run redis-cli here"),
-        (false, false) => Some("open to EC2 Instance Connect alone: connect from the EC2 console"),
+        (true, _) => Some("an entry alone: the local cloud runs no hosts"),
+        (false, false) => Some("open to EC2 Instance Connect alone, unless `client.ssh_from` says more"),
         (false, true) => None,
     };
     let key = session.private_key().await.map(|path| path.display().to_string());

@@ -189,6 +189,11 @@ impl<'a> EndEvent<'a> {
         EndEvent { ending, ..EndEvent::of("unchanged") }
     }
 
+    /// The same, and something is wrong with what is there.
+    pub fn failing(self, error: &Error) -> Self {
+        EndEvent { exit_code: error.exit_code(), error: Some(error.to_json()), ..self }
+    }
+
     /// Nothing was begun.
     pub fn not_begun(error: &Error) -> Self {
         EndEvent { exit_code: error.exit_code(), error: Some(error.to_json()), ..EndEvent::of("error") }
