@@ -6,6 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ const STATE: &str = "state.json";
 const SERVING: &str = "serve.json";
 /// Held locked by whoever serves from the state folder.
 const LOCK: &str = "lock";
+/// How long who holds the folder and does not say that it serves may take: it is on its way out, or only looks.
+const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// A file or folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +79,14 @@ impl StateFolder {
         let path = path.canonicalize().map_err(failed("open the folder"))?;
         let lock = File::create(path.join(LOCK));
         let lock = lock.map_err(|error| StoreError::Io { verb: "write to", path: path.clone(), error })?;
-        match lock.try_lock() {
+        let began = Instant::now();
+        let is_ending = || began.elapsed() < LETTING_GO && serving(&path).is_none();
+        let mut locked = lock.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && is_ending() {
+            std::thread::sleep(Duration::from_millis(5));
+            locked = lock.try_lock();
+        }
+        match locked {
             Ok(()) => Ok(StateFolder { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Taken { by: serving(&path), folder: path }),
             Err(TryLockError::Error(error)) => Err(StoreError::Io { verb: "lock", path: path.join(LOCK), error }),
@@ -201,6 +211,17 @@ mod tests {
         drop(folder);
         assert!(!is_locked(test.path()));
         StateFolder::open(test.path()).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_is_about_to_be_gone_is_waited_for() {
+        let test = TestFolder::new("ending");
+        let folder = StateFolder::open(test.path()).unwrap();
+        let path = test.path().to_owned();
+        let next = std::thread::spawn(move || StateFolder::open(&path).map(drop));
+        std::thread::sleep(Duration::from_millis(20));
+        drop(folder);
+        next.join().unwrap().unwrap();
     }
 
     #[test]
