@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -54,7 +55,9 @@ def check_prompt(url: str, environment: dict[str, str], binaries: Path, plan_fil
         prompt.expect(r"\(integer\) 1\r\n.*:\d+> ")
         # A command that waits is left, and the next one gets its own reply.
         prompt.enter("BLPOP a-list-of-nobody 0")
-        prompt.leave_waiting()
+        wait_until_blocked(prompt.said)
+        prompt.type(CTRL_C)
+        prompt.expect(r"\n.*:\d+> ")
         prompt.enter("ECHO again")
         prompt.expect(r'"again"\r\n.*:\d+> ')
         prompt.type(CTRL_D)
@@ -121,19 +124,6 @@ class Prompt:
         self.seen = len(self.said)
         return found
 
-    def leave_waiting(self):
-        """Presses Ctrl-C until there is a prompt again: before the command waits, the key is only a character."""
-        self.expect(r"\n")
-        deadline = time.monotonic() + DEADLINE_S
-        while not re.search(r":\d+> ", plain(self.said[self.seen :])):
-            self.type(CTRL_C)
-            try:
-                self._read(min(deadline, time.monotonic() + 0.2), "a prompt")
-            except Failure:
-                if time.monotonic() > deadline:
-                    raise
-        self.seen = len(self.said)
-
     def _read(self, deadline: float, pattern: str):
         if not select.select([self.ours], [], [], max(0, deadline - time.monotonic()))[0]:
             raise Failure(f"in vain: {pattern!r} after\n{self.said[self.seen:]!r}\nof\n{self.said}")
@@ -151,6 +141,24 @@ class Prompt:
         except OSError:
             pass
         return self.child.wait(timeout=DEADLINE_S)
+
+
+def wait_until_blocked(said: str):
+    """Waits until a node that the prompt was at has a client that waits: from then on Ctrl-C leaves the command, and
+    once is enough. What is typed right behind a second Ctrl-C belongs to the line that it gives up."""
+    nodes = {(host, int(port)) for host, port in re.findall(r"([\d.]+):(\d+)(?=> |\r\n)", said)}
+    deadline = time.monotonic() + DEADLINE_S
+    while not any(blocked_clients(*node) for node in nodes):
+        if time.monotonic() > deadline:
+            raise Failure(f"no node has a client that waits:\n{said}")
+
+
+def blocked_clients(host: str, port: int) -> int:
+    """How many clients of a node wait for a list or the like."""
+    with socket.create_connection((host, port), timeout=DEADLINE_S) as node, node.makefile("rb") as replies:
+        node.sendall(b"INFO clients\r\n")
+        information = replies.read(int(replies.readline()[1:]))
+    return int(re.search(rb"blocked_clients:(\d+)", information)[1])
 
 
 def take_terminal():
