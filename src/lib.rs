@@ -11,7 +11,8 @@
 //! * The edges: [`cloud`] is the seam to a cloud; [`aws`] the only place that names the SDK; [`keys`] keeps private
 //!   keys in files, [`secret`] keeps what must never be shown; [`execute`] walks the steps; [`cluster`] looks at a
 //!   live cluster, writes and reads, and judges what was seen; [`ssh`] gets to the client host by the system's `ssh`.
-//! * [`node`] is the local cloud's side and never imports the rest; nor does the rest import it.
+//! * [`node`] is the local cloud's side and [`engine`] the cache node that it runs: neither imports the rest, nor the other;
+//!   nor does the rest import them.
 
 pub mod lifetime;
 pub mod resource;
@@ -36,4 +37,5 @@ pub mod keys;
 pub mod secret;
 pub mod ssh;
 
+pub mod engine;
 pub mod node;

@@ -1,0 +1,1 @@
+//! The cluster bus, topology and elections, as step functions.

@@ -1,0 +1,1 @@
+//! Short byte strings without an allocation.

@@ -1,0 +1,1 @@
+//! A dense hash table with Redis's SCAN guarantee.

@@ -1,0 +1,1 @@
+//! Glob patterns as KEYS and SUBSCRIBE know them.

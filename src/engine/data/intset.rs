@@ -1,0 +1,1 @@
+//! A sorted set of integers in one block.

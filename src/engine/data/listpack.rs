@@ -1,0 +1,1 @@
+//! Many short strings in one block.

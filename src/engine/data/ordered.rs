@@ -1,0 +1,1 @@
+//! Members ordered by score, with ranks.

@@ -1,0 +1,1 @@
+//! Databases, entries, expiry, eviction and watched keys.

@@ -1,0 +1,1 @@
+//! Reads and writes snapshots in the RDB format.

@@ -1,0 +1,1 @@
+//! What a primary and a replica do next, as step functions.

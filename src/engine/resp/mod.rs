@@ -1,0 +1,1 @@
+//! Reads requests and writes replies, in RESP2 and RESP3.
