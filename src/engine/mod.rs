@@ -5,7 +5,7 @@
 //!
 //! * Pure, values in and values out: [`data`] has the collections and their compact encodings; [`resp`] reads requests
 //!   and writes replies; [`keyspace`] is databases, expiry, eviction and who watches what; [`commands`] is the table
-//!   of commands and what each does; [`scripting`] runs Lua; [`rdb`] reads and writes snapshots; [`cluster`] decides
+//!   of commands and what each does, [`state`] what they act on: the engine; [`scripting`] runs Lua; [`rdb`] reads and writes snapshots; [`cluster`] decides
 //!   what a node says on the bus and what it believes; [`replication`] decides what a primary and a replica do next;
 //!   [`config`] is what can be set.
 //! * The edge: [`server`] has sockets, timers and files; [`log`] writes lines; [`program`] is the command line.
@@ -21,6 +21,8 @@ pub mod replication;
 pub mod resp;
 pub mod scripting;
 
+pub mod allocator;
 pub mod log;
 pub mod program;
 pub mod server;
+pub mod state;

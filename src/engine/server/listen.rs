@@ -1,0 +1,84 @@
+//! Listens, and takes connections in.
+
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::StartError;
+use super::connection::Connection;
+use super::shared::Shared;
+use crate::engine::config::settings::Network;
+use crate::engine::state::client::Client;
+
+/// Listens on all addresses of the configuration. An address with a dash in front may be missing.
+///
+/// # Errors
+/// One of them can't be listened on.
+pub async fn bind(network: &Network) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    if network.port == 0 {
+        return Ok(listeners);
+    }
+    for name in &network.bind {
+        let (address, optional) = match name.strip_prefix('-') {
+            Some(address) => (address, true),
+            None => (name.as_str(), false),
+        };
+        match bind_one(address, network.port, network.tcp_backlog).await {
+            Ok(listener) => listeners.push(listener),
+            Err(_) if optional => {}
+            Err(error) => {
+                let address = format!("{address}:{}", network.port);
+                return Err(StartError::Listen { address, reason: error.to_string() });
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+/// Listens on one address; `*` is every IPv4 address, and `::*` every IPv6 one.
+pub async fn bind_one(address: &str, port: u16, backlog: u32) -> std::io::Result<TcpListener> {
+    let address = match address {
+        "*" => "0.0.0.0",
+        "::*" => "::",
+        other => other,
+    };
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for resolved in tokio::net::lookup_host((address, port)).await? {
+        let socket = if resolved.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(resolved).and_then(|()| socket.listen(backlog)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Takes connections in for ever.
+pub async fn accept(listener: TcpListener, shared: Rc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => begin(stream, &shared),
+            // Out of descriptors, most likely: others will end.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+}
+
+fn begin(stream: TcpStream, shared: &Rc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    let address = |address: std::io::Result<std::net::SocketAddr>| address.map(|address| address.to_string());
+    let client = Client {
+        address: address(stream.peer_addr()).unwrap_or_default(),
+        local_address: address(stream.local_addr()).unwrap_or_default(),
+        descriptor: stream.as_raw_fd(),
+        ..Client::default()
+    };
+    let place = shared.engine().welcome(client);
+    match place {
+        Ok(place) => _ = tokio::task::spawn_local(Connection::new(stream, place, Rc::clone(shared))),
+        Err(refusal) => _ = stream.try_write(refusal.as_bytes()),
+    }
+}

@@ -1,0 +1,82 @@
+//! What all tasks share: the engine, and who is to be woken.
+
+use std::cell::{RefCell, RefMut};
+use std::task::Waker;
+
+use tokio::sync::Notify;
+
+use crate::engine::log::Log;
+use crate::engine::state::{Engine, Task};
+
+/// How much is read from a socket at once, bytes.
+const READ: usize = 64 * 1024;
+
+/// The engine and what the tasks around it need.
+pub struct Shared {
+    engine: RefCell<Engine>,
+    wakers: RefCell<Vec<Option<Waker>>>,
+    /// Where sockets are read into; what is not a whole request is copied away before the next one.
+    pub buffer: RefCell<Vec<u8>>,
+    /// The node is to end.
+    pub shutdown: Notify,
+    /// A client has a nearer deadline than the timer knows.
+    pub sooner: Notify,
+    /// Where log lines go.
+    pub log: Log,
+}
+
+impl Shared {
+    /// Around this engine.
+    pub fn new(engine: Engine, log: Log) -> Self {
+        Shared {
+            engine: RefCell::new(engine),
+            wakers: RefCell::default(),
+            buffer: RefCell::new(vec![0; READ]),
+            shutdown: Notify::new(),
+            sooner: Notify::new(),
+            log,
+        }
+    }
+
+    /// The engine, until the next await.
+    pub fn engine(&self) -> RefMut<'_, Engine> {
+        self.engine.borrow_mut()
+    }
+
+    /// Does what the engine has left to do, after anything was asked of it.
+    pub fn settle(&self, engine: &mut Engine) {
+        if engine.tasks.is_empty() {
+            return;
+        }
+        let wakers = self.wakers.borrow();
+        for task in engine.tasks.drain(..) {
+            match task {
+                Task::Wake(place) => {
+                    if let Some(Some(waker)) = wakers.get(place) {
+                        waker.wake_by_ref();
+                    }
+                }
+                Task::Shutdown { .. } => self.shutdown.notify_one(),
+            }
+        }
+    }
+
+    /// The task of the client at `place` is woken by this from now on.
+    pub fn set_waker(&self, place: usize, waker: &Waker) {
+        let mut wakers = self.wakers.borrow_mut();
+        if wakers.len() <= place {
+            wakers.resize(place + 1, None);
+        }
+        match &mut wakers[place] {
+            Some(known) => known.clone_from(waker),
+            empty => *empty = Some(waker.clone()),
+        }
+    }
+
+    /// The client at `place` has gone.
+    pub fn forget_waker(&self, place: usize) {
+        if let Some(waker) = self.wakers.borrow_mut().get_mut(place) {
+            *waker = None;
+        }
+    }
+}

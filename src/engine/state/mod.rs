@@ -1,0 +1,189 @@
+//! The engine: the one value that owns everything.
+//!
+//! The edge hands it the bytes of one client at a time, ticks, and what came from other nodes; it leaves replies in the
+//! clients' outputs and [`Task`]s for the edge. No input or output happens here; the time comes from a function that
+//! it is made with.
+
+pub mod blocking;
+pub mod client;
+pub mod clients;
+pub mod propagation;
+pub mod statistics;
+pub mod transaction;
+
+mod blocked;
+mod feed;
+mod memory;
+mod tick;
+
+use client::{Client, ClientId};
+use clients::Clients;
+use propagation::Propagation;
+use statistics::Statistics;
+
+pub use feed::Fed;
+
+use crate::engine::commands;
+use crate::engine::commands::table::{CommandId, Table};
+use crate::engine::config::Config;
+use crate::engine::keyspace::Keyspace;
+use crate::engine::keyspace::events::Classes;
+use crate::engine::keyspace::evict::Pool;
+use crate::engine::resp::Reply;
+
+/// What the engine needs of the outside: functions, so that tests can have others.
+pub struct Outside {
+    /// Microseconds since the epoch; never goes back.
+    pub now: Box<dyn Fn() -> i64>,
+    /// Memory that is taken, bytes.
+    pub memory: Box<dyn Fn() -> usize>,
+    /// The seed of everything that is random.
+    pub seed: u64,
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Outside").field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+/// What the edge is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// There is output for the client at this place.
+    Wake(usize),
+    /// End the process.
+    Shutdown {
+        /// Write a snapshot before; `None`: if there are save points.
+        save: Option<bool>,
+    },
+}
+
+/// Everything of one node.
+#[derive(Debug)]
+pub struct Engine {
+    /// What is set.
+    pub config: Config,
+    /// The commands by name.
+    pub table: Table,
+    /// The databases.
+    pub keyspace: Keyspace,
+    /// The reply of the command at hand.
+    pub reply: Reply,
+    /// The client whose command it is.
+    pub client: Box<Client>,
+    /// The other clients.
+    pub clients: Clients,
+    /// What is random.
+    pub random: fastrand::Rng,
+    /// What replicas are to hear.
+    pub propagation: Propagation,
+    /// What was counted.
+    pub statistics: Statistics,
+    /// Candidates for eviction.
+    pub pool: Pool,
+    /// What the edge is to do.
+    pub tasks: Vec<Task>,
+    /// What is outside.
+    pub outside: Outside,
+    /// The command at hand is one of a blocked client, asked again.
+    pub retrying: bool,
+    /// The command at hand may not block: it is in a transaction or in a script.
+    pub may_not_block: bool,
+    /// The command at hand.
+    pub current: CommandId,
+    /// Whether expired keys are looked for: DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// Deadlines of blocked clients, milliseconds since the epoch.
+    pub deadlines: std::collections::BTreeSet<(i64, ClientId)>,
+    /// Clients that get all commands.
+    pub monitors: Vec<ClientId>,
+    /// All clients pause until then, milliseconds since the epoch.
+    pub paused_until: Option<i64>,
+    /// The pause holds for writes alone.
+    pub pause_writes_only: bool,
+}
+
+impl Engine {
+    /// A new one with nothing in it.
+    pub fn new(config: Config, outside: Outside) -> Self {
+        let mut keyspace = Keyspace::new(config.general.databases as usize, config.cluster.enabled);
+        keyspace.now = (outside.now)() / 1000;
+        let mut engine = Engine {
+            table: commands::table(),
+            keyspace,
+            reply: Reply::default(),
+            client: Box::default(),
+            clients: Clients::default(),
+            random: fastrand::Rng::with_seed(outside.seed),
+            propagation: Propagation::default(),
+            statistics: Statistics::default(),
+            pool: Pool::default(),
+            tasks: Vec::new(),
+            retrying: false,
+            may_not_block: false,
+            current: 0,
+            active_expire: true,
+            deadlines: std::collections::BTreeSet::new(),
+            monitors: Vec::new(),
+            paused_until: None,
+            pause_writes_only: false,
+            config,
+            outside,
+        };
+        engine.statistics.commands.resize_with(engine.table.len(), Default::default);
+        engine.apply_config();
+        engine
+    }
+
+    /// Takes over what the configuration says into what acts by it; to be called after it has changed.
+    pub fn apply_config(&mut self) {
+        let clock = &mut self.keyspace.clock;
+        clock.policy = self.config.memory.policy;
+        clock.log_factor = self.config.memory.lfu_log_factor;
+        clock.decay_minutes = self.config.memory.lfu_decay_time_minutes;
+        let events = self.config.collections.notify_keyspace_events;
+        self.keyspace.wanted_events = Classes(u32::from(events.0));
+    }
+
+    /// Milliseconds since the epoch, as of the command at hand.
+    #[inline]
+    pub fn now(&self) -> i64 {
+        self.keyspace.now
+    }
+
+    /// Looks at the clock.
+    #[inline]
+    pub fn look_at_clock(&mut self) -> i64 {
+        let micros = (self.outside.now)();
+        let now = micros / 1000;
+        if now != self.keyspace.now {
+            self.keyspace.now = now;
+            self.keyspace.clock.set(now);
+        }
+        micros
+    }
+
+    /// Sends bytes to a client out of turn, whichever it is.
+    pub fn push(&mut self, id: ClientId, bytes: &[u8]) {
+        if id == self.client.id {
+            self.reply.raw(bytes);
+        } else if let Some(client) = self.clients.get_mut(id) {
+            client.output.extend_from_slice(bytes);
+            let task = Task::Wake(client.slot);
+            if self.tasks.last() != Some(&task) {
+                self.tasks.push(task);
+            }
+        }
+    }
+
+    /// Calls `look` with each client, the one at hand among them, by number.
+    pub fn each_client(&self, mut look: impl FnMut(&Client)) {
+        let mut all: Vec<&Client> = self.clients.iter().collect();
+        if self.clients.place_of(self.client.id).is_some() {
+            all.push(&self.client);
+        }
+        all.sort_unstable_by_key(|client| client.id);
+        all.into_iter().for_each(&mut look);
+    }
+}

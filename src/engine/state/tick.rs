@@ -1,0 +1,70 @@
+//! What is done from time to time, and who may come in.
+
+use super::Engine;
+use super::client::Client;
+
+/// How many expired keys go at a time, so that clients needn't wait long.
+const EXPIRED_AT_ONCE: usize = 1000;
+/// How many buckets of a table move at a time.
+const BUCKETS_AT_ONCE: usize = 1000;
+
+impl Engine {
+    /// Does what is due; answers in how many milliseconds it wants to be called again at the latest.
+    pub fn tick(&mut self) -> u64 {
+        self.look_at_clock();
+        let used = (self.outside.memory)();
+        self.statistics.peak_memory = self.statistics.peak_memory.max(used);
+        let mut busy = false;
+        if self.active_expire && self.paused_until.is_none() {
+            busy |= self.keyspace.expire_some(EXPIRED_AT_ONCE) == EXPIRED_AT_ONCE;
+        }
+        self.expire_blocked();
+        if self.paused_until.is_some_and(|until| until <= self.now()) {
+            self.end_pause();
+        }
+        if self.config.general.activerehashing {
+            for database in self.keyspace.databases_mut() {
+                busy |= database.rehash(BUCKETS_AT_ONCE);
+            }
+        }
+        self.after_command();
+        if busy {
+            return 1;
+        }
+        let period = 1000 / i64::from(self.config.general.hz.clamp(1, 500));
+        let next = self.deadlines.first().map_or(period, |(deadline, _)| (deadline - self.now()).clamp(0, period));
+        // Between 0 and a second.
+        u64::try_from(next).unwrap_or(1).max(1)
+    }
+
+    /// A new connection; answers its place.
+    ///
+    /// # Errors
+    /// There are too many, in the words to be sent.
+    pub fn welcome(&mut self, mut client: Client) -> Result<usize, String> {
+        if self.clients.len() >= self.config.clients.maxclients as usize {
+            self.statistics.rejected_connections += 1;
+            return Err("-ERR max number of clients reached\r\n".to_owned());
+        }
+        self.statistics.connections += 1;
+        self.look_at_clock();
+        client.since = self.now();
+        client.last_active = self.now();
+        client.user = b"default".to_vec();
+        client.authenticated = self.config.access.requirepass.is_empty();
+        Ok(self.clients.add(Box::new(client)))
+    }
+
+    /// How much of requests may wait, bytes.
+    pub fn query_limit(&self) -> usize {
+        usize::try_from(self.config.clients.query_buffer_limit).unwrap_or(usize::MAX)
+    }
+
+    /// A client has sent too much that is no whole request.
+    pub fn refuse_query(&mut self, place: usize) {
+        self.statistics.query_limit_disconnections += 1;
+        if let Some(client) = self.clients.at_mut(place) {
+            client.killed = true;
+        }
+    }
+}
