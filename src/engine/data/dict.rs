@@ -333,6 +333,28 @@ impl<T: Keyed> Dict<T> {
         }
     }
 
+    /// Calls [`scan`](Self::scan) until about `count` items were visited, for at most ten times as many buckets.
+    pub fn scan_many(&self, cursor: u64, count: usize, mut visit: impl FnMut(&T)) -> u64 {
+        let (mut cursor, mut visited) = (cursor, 0);
+        for _ in 0..count.saturating_mul(10) {
+            cursor = self.scan(cursor, |item| {
+                visited += 1;
+                visit(item);
+            });
+            if cursor == 0 || visited >= count {
+                break;
+            }
+        }
+        cursor
+    }
+
+    /// The sum of `measure` over all items, estimated from the first `samples` of them, or counted if that is 0.
+    pub fn sampled_sum(&self, samples: usize, measure: impl Fn(&T) -> usize) -> usize {
+        let looked_at = if samples == 0 { self.len() } else { samples.min(self.len()) };
+        let sum: usize = self.iter().take(looked_at).map(measure).sum();
+        (sum as u128 * self.len() as u128 / looked_at.max(1) as u128) as usize
+    }
+
     /// Bytes of the slab and the buckets; what items themselves hold elsewhere is not counted.
     pub fn heap_bytes(&self) -> usize {
         let rehash = self.rehash.as_ref().map_or(0, |_| size_of::<Rehash>());
@@ -504,6 +526,30 @@ impl<T: Keyed + std::fmt::Debug> std::fmt::Debug for Dict<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_set().entries(self.iter()).finish()
     }
+}
+
+/// `count` different indexes below `length`, drawn at random, every choice as likely, in no order; all if there are no more.
+pub fn distinct_indexes(length: usize, count: usize, random: &mut fastrand::Rng) -> Vec<u32> {
+    let (length, count) = (length as u32, count.min(length) as u32);
+    // Of many, the first of a shuffle; of few, Floyd's way: each round draws from one more, and a draw that is taken already
+    // stands for the one that is new.
+    if count > length / 3 {
+        let mut all: Vec<u32> = (0..length).collect();
+        for place in 0..count {
+            all.swap(place as usize, random.u32(place..length) as usize);
+        }
+        all.truncate(count as usize);
+        return all;
+    }
+    let mut taken = std::collections::HashSet::with_capacity_and_hasher(count as usize, FixedState::with_seed(0));
+    let mut chosen = Vec::with_capacity(count as usize);
+    for newest in length - count..length {
+        let drawn = random.u32(..=newest);
+        let index = if taken.insert(drawn) { drawn } else { newest };
+        taken.insert(index);
+        chosen.push(index);
+    }
+    chosen
 }
 
 fn new_buckets(capacity: usize) -> Buckets {

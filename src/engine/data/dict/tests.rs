@@ -224,6 +224,35 @@ fn a_clone_is_whole_in_the_midst_of_a_rehash() {
     assert!((0..65).all(|number| clone.get(&key(number)).is_some_and(|item| item.value == number)));
 }
 
+#[test]
+fn draws_distinct_indexes_as_often() {
+    let mut random = fastrand::Rng::with_seed(4);
+    for (length, count) in [(10, 0), (10, 1), (10, 3), (10, 4), (10, 9), (10, 10), (10, 20), (0, 3)] {
+        let mut counts = [0usize; 10];
+        for _ in 0..3000 {
+            let chosen = distinct_indexes(length, count, &mut random);
+            assert_eq!(chosen.iter().collect::<HashSet<_>>().len(), count.min(length));
+            chosen.iter().for_each(|index| counts[*index as usize] += 1);
+        }
+        let expected = 300 * count.min(length);
+        assert!(counts.iter().all(|count| count.abs_diff(expected) < 100), "{length} {count} {counts:?}");
+    }
+}
+
+#[test]
+fn scans_about_as_many_as_asked_for() {
+    let mut dict = Dict::new();
+    (0..1000).for_each(|number| drop(dict.insert(Item::new(key(number), 5))));
+    let mut seen = 0;
+    let cursor = dict.scan_many(0, 100, |_| seen += 1);
+    assert!(cursor != 0 && (100..120).contains(&seen), "{seen}");
+    assert_eq!(dict.scan_many(cursor, 10_000, |_| seen += 1), 0);
+    assert!(seen >= 1000);
+    assert_eq!(dict.sampled_sum(0, |item| item.value as usize), 5000);
+    assert_eq!(dict.sampled_sum(7, |item| item.value as usize), 5000);
+    assert_eq!(Dict::<Item>::new().sampled_sum(0, |_| 1), 0);
+}
+
 /// Run alone in release: `cargo test --release --lib dict::tests::measure -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
