@@ -1,1 +1,0 @@
-//! Members ordered by score, with ranks.
