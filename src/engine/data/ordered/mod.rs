@@ -124,6 +124,17 @@ impl<const LEAF: usize, const INNER: usize> Ordered<LEAF, INNER> {
         true
     }
 
+    /// Removes the entries of these ranks, as far as there are any; their members, in no order.
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) -> Vec<u32> {
+        let end = ranks.end.min(self.len);
+        let ranks = ranks.start.min(end)..end;
+        let mut removed = Vec::with_capacity(ranks.len());
+        self.root.remove_ranks(ranks, &mut removed);
+        self.len -= removed.len();
+        self.lower_root();
+        removed
+    }
+
     fn lower_root(&mut self) {
         while let Node::Inner(inner) = &mut self.root {
             match inner.children.len() {

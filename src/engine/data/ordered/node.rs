@@ -1,6 +1,8 @@
 //! Nodes of the counted tree: parallel arrays of scores and member numbers, alone in a leaf, with counts and children
 //! above. Knows how a node splits, merges and is searched; must not know what a member's bytes are.
 
+use std::ops::Range;
+
 use super::Entry;
 
 /// Up to `N` entries in ascending order, scores apart from members so that neither is padded.
@@ -46,6 +48,13 @@ impl<const N: usize> Keys<N> {
         self.scores.copy_within(at + 1..len, at);
         self.members.copy_within(at + 1..len, at);
         self.len -= 1;
+    }
+
+    fn remove_range(&mut self, range: Range<usize>) {
+        let len = self.len();
+        self.scores.copy_within(range.end..len, range.start);
+        self.members.copy_within(range.end..len, range.start);
+        self.len -= range.len() as u16;
     }
 
     /// Moves everything from `at` on to `other`, which is empty.
@@ -159,6 +168,32 @@ impl<const LEAF: usize, const INNER: usize> Inner<LEAF, INNER> {
         }
     }
 
+    fn remove_ranks(&mut self, ranks: Range<usize>, removed: &mut Vec<u32>) {
+        if ranks.is_empty() {
+            return;
+        }
+        let (first, start) = self.slot_at(ranks.start);
+        let (last, end) = self.slot_at(ranks.end - 1);
+        // From the last child back, so that an empty one goes without moving those that are still to come.
+        for slot in (first..=last).rev() {
+            let from = if slot == first { start } else { 0 };
+            let to = if slot == last { end + 1 } else { self.counts[slot] as usize };
+            self.children[slot].remove_ranks(from..to, removed);
+            self.counts[slot] -= (to - from) as u32;
+            if self.counts[slot] == 0 {
+                drop(self.remove_child(slot));
+            } else {
+                self.firsts.set(slot, self.children[slot].first());
+            }
+        }
+        // Only the children at both ends of what went may have become sparse.
+        for slot in [first + 1, first] {
+            if slot < self.children.len() {
+                self.tidy(slot);
+            }
+        }
+    }
+
     /// Joins a child with the one after it where both fit well into one node. Says whether it did.
     fn join(&mut self, slot: usize) -> bool {
         let Some(next) = self.children.get(slot + 1) else { return false };
@@ -261,6 +296,17 @@ impl<const LEAF: usize, const INNER: usize> Node<LEAF, INNER> {
                 }
                 removed
             }
+        }
+    }
+
+    /// Removes the entries of these ranks, which are there, and lists their members.
+    pub(super) fn remove_ranks(&mut self, ranks: Range<usize>, removed: &mut Vec<u32>) {
+        match self {
+            Node::Leaf(keys) => {
+                removed.extend_from_slice(&keys.members[ranks.clone()]);
+                keys.remove_range(ranks);
+            }
+            Node::Inner(inner) => inner.remove_ranks(ranks, removed),
         }
     }
 

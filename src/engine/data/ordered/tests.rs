@@ -44,6 +44,24 @@ impl<const LEAF: usize, const INNER: usize> Pair<LEAF, INNER> {
         self.scores[at] = score;
     }
 
+    /// Removes ranks, and then the members from the highest number down, as the owner of the members does.
+    fn remove_ranks(&mut self, ranks: Range<usize>) {
+        let expected: Vec<u32> = self.sorted()[ranks.clone()].iter().map(|entry| entry.member).collect();
+        let mut removed = self.order.remove_ranks(ranks);
+        let mut sorted = expected.clone();
+        sorted.sort_unstable();
+        removed.sort_unstable();
+        assert_eq!(removed, sorted);
+        for at in removed.into_iter().rev() {
+            let last = self.members.len() - 1;
+            if at as usize != last {
+                self.order.renumber(self.scores[last], last as u32, at, &self.members);
+            }
+            self.members.swap_remove(at as usize);
+            self.scores.swap_remove(at as usize);
+        }
+    }
+
     fn sorted(&self) -> Vec<Entry> {
         let mut entries: Vec<Entry> =
             self.scores.iter().enumerate().map(|(at, score)| Entry { score: *score, member: at as u32 }).collect();
@@ -108,6 +126,11 @@ fn run_random<const LEAF: usize, const INNER: usize>(seed: u64, steps: usize, sc
             growing = !growing || pair.members.is_empty();
         }
         let score = f64::from(rng.i32(-scores..=scores));
+        if rng.u8(0..100) == 0 {
+            let (start, end) = (rng.usize(0..=pair.members.len()), rng.usize(0..=pair.members.len()));
+            pair.remove_ranks(start.min(end)..start.max(end));
+            pair.check(&mut rng);
+        }
         match rng.u8(0..10) {
             0..=1 if !pair.members.is_empty() => {
                 let at = rng.usize(0..pair.members.len());
