@@ -1,1 +1,46 @@
-//! The cluster bus, topology and elections, as step functions.
+//! The cluster bus, topology and elections, as step functions: what a node says to others and what it believes.
+//!
+//! [`Cluster`] is one node's view. The edge hands in what happens (`tick`, `link_accepted`, `link_opened`,
+//! `link_closed`, `receive`, `command`, `publish`) together with a [`World`], and carries out the [`Effect`]s that
+//! come back, in their order. In reading order:
+//!
+//! * [`slots`], [`node_id`], [`flags`], [`node`], [`settings`]: the values; [`message`]: bytes of the bus.
+//! * `state` and `configuration`: small changes, and who serves what; [`nodes_conf`]: all of it as text.
+//! * `receive`, `gossip`, `links`, `tick`: the steps; `failure`, `election`, `manual_failover`, `migration`, `health`:
+//!   what they decide.
+//! * [`redirect`], [`queries`], [`command`]: for clients.
+//!
+//! It must not know sockets, files, clocks or keys.
+
+pub mod command;
+mod configuration;
+mod effects;
+mod election;
+mod failure;
+pub mod flags;
+mod gossip;
+mod health;
+mod links;
+mod manual_failover;
+pub mod message;
+mod migration;
+pub mod node;
+pub mod node_id;
+pub mod nodes_conf;
+pub mod queries;
+mod receive;
+pub mod redirect;
+pub mod settings;
+pub mod slots;
+mod state;
+mod tick;
+
+pub use effects::{Effect, KeysInSlots, Level, LinkId, NoKeys, PrimaryLink, World};
+pub use message::Frames;
+pub use node_id::NodeId;
+pub use nodes_conf::ConfError;
+pub use queries::Value;
+pub use redirect::{Access, Down, Route};
+pub use settings::{Endpoint, Settings};
+pub use slots::key_slot;
+pub use state::{Cluster, Statistics};
