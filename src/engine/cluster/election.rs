@@ -1,6 +1,7 @@
 //! How a replica replaces its failed primary: it waits its turn, asks for votes, and takes over with a majority.
 
 use super::effects::{Level, LinkId, PrimaryLink, World};
+use super::flags::Flags;
 use super::message::{Body, Header, Kind};
 use super::node::{MYSELF, NodeIndex};
 use super::slots::bitmap_slots;
@@ -21,7 +22,7 @@ pub(super) struct Election {
     pub(super) votes: Vec<NodeIndex>,
     /// Whether votes were asked for.
     asked: bool,
-    /// How many replicas of the same primary have more data.
+    /// How many replicas of the same primary go first.
     rank: usize,
     /// The epoch that the votes are for.
     epoch: u64,
@@ -158,16 +159,18 @@ impl Cluster {
         (self.settings.node_timeout / 2).clamp(200, 1000)
     }
 
-    /// How many other replicas of this node's primary have more data.
+    /// How many other replicas of this node's primary go first: those with more data, and of those with as much, the
+    /// ones with a smaller name, so that no two ask for votes at the same time.
     fn rank(&self, world: &World<'_>) -> usize {
         let Some(primary) = self.my_primary() else {
             return 0;
         };
         let others = primary.replicas.iter().filter(|replica| **replica != MYSELF);
+        let own = (std::cmp::Reverse(world.replication_offset), self.myself().id);
         others
             .map(|replica| &self.nodes[*replica])
-            .filter(|other| !other.flags.any(super::flags::Flags::NO_FAILOVER) && !other.has_failed())
-            .filter(|other| other.replication_offset > world.replication_offset)
+            .filter(|other| !other.flags.any(Flags::NO_FAILOVER) && !other.is_suspect())
+            .filter(|other| (std::cmp::Reverse(other.replication_offset), other.id) < own)
             .count()
     }
 

@@ -2,7 +2,7 @@
 
 use super::effects::Level;
 use super::flags::Flags;
-use super::node::MYSELF;
+use super::node::{MYSELF, Node};
 use super::slots::SLOTS;
 use super::state::Cluster;
 
@@ -26,6 +26,13 @@ pub(super) struct Health {
     minority_at: Option<u64>,
 }
 
+impl Health {
+    /// Whether the first message of this node since the start may be the last one that is waited for.
+    pub(super) fn waits_to_hear_from(&self, node: &Node) -> bool {
+        self.restarted && !self.ok && self.first_seen_at.is_some_and(|since| node.data_received < since)
+    }
+}
+
 impl Cluster {
     /// Works out anew whether the cluster serves.
     pub(super) fn update_health(&mut self, now: u64) {
@@ -33,6 +40,7 @@ impl Cluster {
         if self.must_wait_after_restart(since, now) {
             return;
         }
+        self.health.restarted = false;
         let voters = self.nodes.iter().filter(|(_, node)| node.votes());
         let (voters, reachable) =
             voters.fold((0, 0), |(all, reachable), (_, node)| (all + 1, reachable + usize::from(!node.is_suspect())));

@@ -22,6 +22,8 @@ pub struct Link {
     pub open: bool,
     /// When it was made, in milliseconds since the epoch.
     pub created_at: u64,
+    /// When something last came in on it, in milliseconds since the epoch.
+    pub(super) heard_at: u64,
     /// The other side's address.
     pub(super) peer_ip: String,
     /// This side's address.
@@ -39,6 +41,7 @@ impl Cluster {
             inbound: true,
             open: true,
             created_at: now,
+            heard_at: now,
             peer_ip: peer_ip.to_owned(),
             local_ip: local_ip.to_owned(),
             waiting_bytes: 0,
@@ -132,6 +135,7 @@ impl Cluster {
             inbound: false,
             open: false,
             created_at: now,
+            heard_at: now,
             peer_ip: String::new(),
             local_ip: String::new(),
             waiting_bytes: 0,

@@ -31,6 +31,8 @@ pub mod queries;
 mod receive;
 pub mod redirect;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod slots;
 mod state;
 mod tick;

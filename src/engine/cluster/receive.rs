@@ -14,7 +14,8 @@ const FORGET_AT_MOST_SECONDS: u64 = 600;
 impl Cluster {
     /// Takes in one whole message (see [`super::message::Frames`]) that came on a link.
     pub fn receive(&mut self, link: LinkId, frame: &[u8], world: &mut World<'_>) -> Vec<Effect> {
-        if self.links.contains_key(&link) {
+        if let Some(used) = self.links.get_mut(&link) {
+            used.heard_at = world.now;
             match decode(frame) {
                 Ok(Message::Full(header, body)) => self.take_full(link, &header, body, world),
                 Ok(Message::Light(kind, body)) => self.take_light(link, kind, &body, world.now),
@@ -41,6 +42,7 @@ impl Cluster {
         }
         let sender = self.sender_of(link, header);
         if let Some(sender) = sender {
+            self.todo.update_health |= self.health.waits_to_hear_from(&self.nodes[sender]);
             self.nodes[sender].data_received = world.now;
             if !self.nodes[sender].in_handshake() {
                 self.take_header(sender, header);

@@ -111,17 +111,18 @@ impl Cluster {
         }
     }
 
-    /// The node may be well and only the connection broken: after half the timeout another one is tried.
+    /// The node may be well and only the connection broken, even if the other one that it opened works: after half the
+    /// timeout without an answer, or without getting connected, another one is tried.
     fn replace_silent_link(&mut self, index: NodeIndex, now: u64) {
-        let timeout = self.settings.node_timeout;
-        let node = &self.nodes[index];
-        let Some(link) = node.link else {
+        let patience = (self.settings.node_timeout / 2).max(TICK_MS);
+        let waiting_since = self.nodes[index].ping_sent;
+        let Some((id, link)) = self.nodes[index].link.and_then(|id| Some((id, self.links.get(&id)?))) else {
             return;
         };
-        let old = self.links.get(&link).is_some_and(|link| now > link.created_at + timeout);
-        let silent = node.ping_sent != 0 && now > node.ping_sent.max(node.data_received) + timeout / 2;
-        if old && silent {
-            self.close_link(link);
+        let silent = now > link.heard_at.max(waiting_since) + patience;
+        let old = now > link.created_at + patience;
+        if old && (!link.open || (waiting_since != 0 && silent)) {
+            self.close_link(id);
             self.connect_if_due(index, now);
         }
     }
