@@ -102,15 +102,15 @@ impl Value {
         }
     }
 
-    /// What it takes on the heap, bytes.
-    pub fn heap_bytes(&self) -> usize {
+    /// What it takes on the heap, bytes; of a large collection estimated from so many elements, 0: all.
+    pub fn heap_bytes(&self, samples: usize) -> usize {
         match self {
             Value::Integer(_) => 0,
             Value::Text(text) => text.heap_bytes(),
             Value::Raw(bytes) => size_of::<Vec<u8>>() + bytes.capacity(),
             Value::List(list) => size_of::<List>() + list.heap_bytes(),
-            Value::Set(set) => size_of::<Set>() + set.heap_bytes(),
-            Value::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
+            Value::Set(set) => size_of::<Set>() + set.heap_bytes(samples),
+            Value::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(samples),
             Value::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }

@@ -8,6 +8,7 @@ mod listen;
 mod shared;
 mod timer;
 
+use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::config::Config;
 use crate::engine::log::Log;
+use crate::engine::program::{self, PidFile};
 use crate::engine::state::{Engine, Outside};
 use shared::Shared;
 
@@ -34,18 +36,27 @@ pub enum StartError {
     },
 }
 
-/// Runs a node until it is told to end. `memory` tells how much memory is taken, bytes.
-///
-/// # Errors
-/// It could not start.
-pub fn run(config: Config, log: Log, memory: fn() -> usize) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(config, log, memory))
+/// Runs a node until it is told to end; answers with the status to exit with. `memory` tells how much memory is taken,
+/// bytes.
+pub fn run(config: Config, log: Log, memory: fn() -> usize) -> u8 {
+    let started = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, serve(config, log.clone(), memory))
+    };
+    match started() {
+        Ok(()) => 0,
+        Err(error) => {
+            log.warning(error);
+            1
+        }
+    }
 }
 
 async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), StartError> {
     let listeners = listen::bind(&config.network).await?;
+    let _pid_file = PidFile::create(&config);
+    program::announce(&config, &log, std::io::stdout().is_terminal());
     let outside = Outside { now: clock(), memory: Box::new(memory), seed: fastrand::u64(..) };
     let shared = Rc::new(Shared::new(Engine::new(config, outside), log));
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
