@@ -32,6 +32,7 @@ impl Engine {
             }
         }
         self.after_command();
+        self.client.asking &= arguments.first().is_some_and(|name| name.eq_ignore_ascii_case(b"asking"));
         self.mute(before);
     }
 
@@ -51,7 +52,7 @@ impl Engine {
             self.check_writes(command)?;
         }
         self.check_context(command)?;
-        if self.pauses(command) {
+        if self.pauses(id) {
             self.current = id;
             self.block(arguments, Cause::Pause, None, OnTimeout::Null);
             return Ok(Admitted::Waits);
@@ -139,22 +140,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the command must wait until a pause of all clients ends.
-    fn pauses(&self, command: &Command) -> bool {
-        let Some(until) = self.paused_until else { return false };
-        if until <= self.now() || self.client.role != Role::Normal {
+    /// Whether the command must wait until a pause ends.
+    fn pauses(&self, id: CommandId) -> bool {
+        let holds = |until: Option<i64>| until.is_some_and(|until| until > self.now());
+        let all = holds(self.paused_until) && !self.pause_writes_only;
+        let writes = holds(self.paused_until) || holds(self.failover_pause);
+        if !writes || self.client.role != Role::Normal {
             return false;
         }
-        if !self.pause_writes_only {
-            return command.name != "client"
-                && self
-                    .table
-                    .row(self.client.last_command.unwrap_or(0))
-                    .parent
-                    .is_none_or(|parent| self.table.row(parent).command.name != "client");
+        let row = self.table.row(id);
+        let container = row.parent.map_or(row.command.name, |parent| self.table.row(parent).command.name);
+        if all {
+            // A client must be able to end the pause.
+            return container != "client";
         }
         let in_transaction = || self.client.transaction.as_ref().is_some_and(|transaction| transaction.writes);
-        command.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) || (command.name == "exec" && in_transaction())
+        row.command.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) || (container == "exec" && in_transaction())
     }
 
     /// An error before a command ran: a transaction has failed with it.

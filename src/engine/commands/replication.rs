@@ -1,6 +1,8 @@
 //! REPLICAOF, PSYNC, WAIT and their kin, and what replicas are told.
 
 use super::command::Command;
+use crate::engine::cluster::PrimaryLink;
+use crate::engine::keyspace::Authority;
 use crate::engine::state::Engine;
 
 /// The commands of this file.
@@ -26,5 +28,20 @@ impl Engine {
     #[inline]
     pub fn good_replicas(&self) -> u32 {
         0
+    }
+
+    /// Becomes a replica of this address.
+    pub fn follow(&mut self, _: String, _: u16) {
+        self.keyspace.authority = Authority::Primary;
+    }
+
+    /// Becomes a primary, with the data that is there.
+    pub fn stop_following(&mut self) {
+        self.keyspace.authority = Authority::Own;
+    }
+
+    /// How the link to the primary is.
+    pub fn link_to_primary(&self) -> PrimaryLink {
+        PrimaryLink::Down { since: 0 }
     }
 }

@@ -32,7 +32,7 @@ impl Entry {
     pub fn new(key: &[u8], value: Value, clock: u32) -> Self {
         let key = SmallBytes::from(key);
         let clock_and_flags = clock & CLOCK;
-        Entry { key, value, next: NOBODY, clock_and_flags, slot_before: NOBODY, slot_after: NOBODY }
+        Entry { key, value, next: 0, clock_and_flags, slot_before: NOBODY, slot_after: NOBODY }
     }
 
     /// Its name.

@@ -3,20 +3,26 @@
 //! One thread. Connections are tasks that borrow the engine between two awaits; nothing here decides what a command
 //! does.
 
+mod bus;
 mod connection;
 mod listen;
 mod shared;
 mod timer;
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::engine::cluster::Cluster;
 use crate::engine::config::Config;
+use crate::engine::config::settings::Network;
 use crate::engine::log::Log;
 use crate::engine::program::{self, PidFile};
+use crate::engine::state::cluster::{bus_port, settings};
 use crate::engine::state::{Engine, Outside};
 use shared::Shared;
 
@@ -32,6 +38,17 @@ pub enum StartError {
         /// The address and port.
         address: String,
         /// What the system says.
+        reason: String,
+    },
+    /// The cluster bus has no port.
+    #[error("Redis port number too high for cluster mode: {0}. Set cluster-port to a free port")]
+    BusPort(u16),
+    /// nodes.conf can't be read or written.
+    #[error("Unrecoverable error: corrupted cluster config file {}: {reason}", .file.display())]
+    NodesFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
         reason: String,
     },
 }
@@ -58,10 +75,20 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let _pid_file = PidFile::create(&config);
     program::announce(&config, &log, std::io::stdout().is_terminal());
     let outside = Outside { now: clock(), memory: Box::new(memory), seed: fastrand::u64(..) };
-    let shared = Rc::new(Shared::new(Engine::new(config, outside), log));
+    let (clustered, nodes_file) = (config.cluster.enabled, nodes_file(&config));
+    let bus_listeners = if clustered { listen_to_bus(&config).await? } else { Vec::new() };
+    let mut engine = Engine::new(config, outside);
+    if clustered {
+        join(&mut engine, &nodes_file)?;
+    }
+    let shared = Rc::new(Shared::new(engine, nodes_file, log));
+    shared.settle(&mut shared.engine());
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     for listener in listeners {
         tokio::task::spawn_local(listen::accept(listener, Rc::clone(&shared)));
+    }
+    for listener in bus_listeners {
+        tokio::task::spawn_local(bus::accept(listener, Rc::clone(&shared)));
     }
     let timer = tokio::task::spawn_local(timer::run(Rc::clone(&shared)));
     shared.log.notice("Ready to accept connections");
@@ -73,6 +100,39 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     timer.abort();
     shared.log.warning("User requested shutdown...");
     shared.log.warning("Redis is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Where nodes.conf is.
+fn nodes_file(config: &Config) -> PathBuf {
+    Path::new(&config.general.dir).join(&config.cluster.config_file)
+}
+
+async fn listen_to_bus(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let port = bus_port(config).ok_or(StartError::BusPort(config.network.port))?;
+    let network = Network { port, ..config.network.clone() };
+    listen::bind(&network).await
+}
+
+/// Takes up the cluster that nodes.conf tells of, or begins as a node that is alone.
+fn join(engine: &mut Engine, file: &Path) -> Result<(), StartError> {
+    let now = u64::try_from(engine.now()).unwrap_or(0);
+    let settings = settings(&engine.config);
+    let unusable = |reason: String| StartError::NodesFile { file: file.to_owned(), reason };
+    let cluster = match std::fs::read_to_string(file) {
+        Ok(text) if !text.is_empty() => {
+            Cluster::load(settings, &text, now).map_err(|error| unusable(error.to_string()))?
+        }
+        Ok(_) => Cluster::fresh(settings, now, &mut engine.random),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Cluster::fresh(settings, now, &mut engine.random),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    bus::save(file, &cluster.nodes_conf(), true).map_err(|error| unusable(error.to_string()))?;
+    let target = cluster.replication_target();
+    engine.cluster = Some(Box::new(cluster));
+    if let Some((host, port)) = target {
+        engine.follow(host, port);
+    }
     Ok(())
 }
 

@@ -1,10 +1,13 @@
 //! What all tasks share: the engine, and who is to be woken.
 
 use std::cell::{RefCell, RefMut};
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::task::Waker;
 
 use tokio::sync::Notify;
 
+use super::bus::Bus;
 use crate::engine::log::Log;
 use crate::engine::state::{Engine, Task};
 
@@ -21,19 +24,22 @@ pub struct Shared {
     pub shutdown: Notify,
     /// A client has a nearer deadline than the timer knows.
     pub sooner: Notify,
+    /// The links to other nodes.
+    pub bus: Bus,
     /// Where log lines go.
     pub log: Log,
 }
 
 impl Shared {
     /// Around this engine.
-    pub fn new(engine: Engine, log: Log) -> Self {
+    pub fn new(engine: Engine, nodes_file: PathBuf, log: Log) -> Self {
         Shared {
             engine: RefCell::new(engine),
             wakers: RefCell::default(),
             buffer: RefCell::new(vec![0; READ]),
             shutdown: Notify::new(),
             sooner: Notify::new(),
+            bus: Bus::new(nodes_file, log.clone()),
             log,
         }
     }
@@ -44,7 +50,7 @@ impl Shared {
     }
 
     /// Does what the engine has left to do, after anything was asked of it.
-    pub fn settle(&self, engine: &mut Engine) {
+    pub fn settle(self: &Rc<Self>, engine: &mut Engine) {
         if engine.tasks.is_empty() {
             return;
         }
@@ -56,6 +62,8 @@ impl Shared {
                         waker.wake_by_ref();
                     }
                 }
+                Task::Sooner => self.sooner.notify_one(),
+                Task::Bus(effect) => self.bus.perform(effect, self),
                 Task::Shutdown { .. } => self.shutdown.notify_one(),
             }
         }

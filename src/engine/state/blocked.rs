@@ -126,9 +126,14 @@ impl Engine {
         true
     }
 
-    /// Clients that waited for the end of a pause go on.
+    /// A pause of all clients ends.
     pub fn end_pause(&mut self) {
         self.paused_until = None;
+        self.resume_paused();
+    }
+
+    /// Asks again what clients have asked during a pause; what must wait still waits on.
+    pub fn resume_paused(&mut self) {
         let waits = |client: &&super::client::Client| {
             client.blocked.as_ref().is_some_and(|blocked| blocked.cause == Cause::Pause)
         };
@@ -139,7 +144,6 @@ impl Engine {
                     engine.process(&blocked.request.arguments());
                 }
             });
-            self.tasks.push(Task::Wake(place));
         }
     }
 

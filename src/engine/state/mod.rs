@@ -12,6 +12,7 @@ pub mod statistics;
 pub mod transaction;
 
 mod blocked;
+pub mod cluster;
 mod feed;
 mod memory;
 mod tick;
@@ -23,6 +24,7 @@ use statistics::Statistics;
 
 pub use feed::Fed;
 
+use crate::engine::cluster::{Cluster, Effect};
 use crate::engine::commands;
 use crate::engine::commands::table::{CommandId, Table};
 use crate::engine::config::Config;
@@ -52,6 +54,10 @@ impl std::fmt::Debug for Outside {
 pub enum Task {
     /// There is output for the client at this place.
     Wake(usize),
+    /// The timer is to look again when it must wake next.
+    Sooner,
+    /// What the bus asks for, in its order.
+    Bus(Effect),
     /// End the process.
     Shutdown {
         /// Write a snapshot before; `None`: if there are save points.
@@ -102,6 +108,10 @@ pub struct Engine {
     pub paused_until: Option<i64>,
     /// The pause holds for writes alone.
     pub pause_writes_only: bool,
+    /// Writes wait until then for a failover that this node's replica was asked for, milliseconds since the epoch.
+    pub failover_pause: Option<i64>,
+    /// This node's view of its cluster, where it is in one.
+    pub cluster: Option<Box<Cluster>>,
 }
 
 impl Engine {
@@ -128,6 +138,8 @@ impl Engine {
             monitors: Vec::new(),
             paused_until: None,
             pause_writes_only: false,
+            failover_pause: None,
+            cluster: None,
             config,
             outside,
         };
@@ -144,6 +156,7 @@ impl Engine {
         clock.decay_minutes = self.config.memory.lfu_decay_time_minutes;
         let events = self.config.collections.notify_keyspace_events;
         self.keyspace.wanted_events = Classes(u32::from(events.0));
+        self.apply_cluster_settings();
     }
 
     /// Milliseconds since the epoch, as of the command at hand.

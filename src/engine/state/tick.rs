@@ -22,6 +22,16 @@ impl Engine {
         if self.paused_until.is_some_and(|until| until <= self.now()) {
             self.end_pause();
         }
+        let mut next_step = None;
+        if self.cluster.is_some() {
+            if self.failover_pause.is_some_and(|until| until <= self.now()) {
+                self.failover_pause = None;
+                self.resume_paused();
+            }
+            self.cluster_step(|cluster, world| cluster.tick(world));
+            self.redirect_blocked();
+            next_step = self.with_cluster(|cluster, world| cluster.next_tick(world.now));
+        }
         if self.config.general.activerehashing {
             for database in self.keyspace.databases_mut() {
                 busy |= database.rehash(BUCKETS_AT_ONCE);
@@ -33,6 +43,8 @@ impl Engine {
         }
         let period = 1000 / i64::from(self.config.general.hz.clamp(1, 500));
         let next = self.deadlines.first().map_or(period, |(deadline, _)| (deadline - self.now()).clamp(0, period));
+        let step = next_step.and_then(|at| i64::try_from(at).ok()).map_or(next, |at| (at - self.now()).max(0));
+        let next = next.min(step);
         // Between 0 and a second.
         u64::try_from(next).unwrap_or(1).max(1)
     }
