@@ -47,6 +47,9 @@ const BUCKETS_PER_CHANGE: usize = 2;
 /// How many empty buckets are passed for each that should be moved, so that a step's time is bounded.
 const EMPTY_VISITS_PER_BUCKET: usize = 10;
 
+/// The most keys that [`Dict::prefetch`] looks at.
+pub const PREFETCH_BATCH: usize = 32;
+
 /// Of each bucket, the link to its chain's first item: 0 for none, else index + 1 (so that a new array is all zeroes, which
 /// the system hands out without touching it).
 type Buckets = Box<[u32]>;
@@ -185,6 +188,19 @@ impl<T: Keyed> Dict<T> {
     #[inline]
     pub fn at_mut(&mut self, index: u32) -> &mut T {
         self.items.at_mut(index)
+    }
+
+    /// Loads what lookups of keys with these hashes will read first, all at once: the memory answers many questions in the time
+    /// of one. Worth it for a pipeline's keys in a dict that no cache holds; at most [`PREFETCH_BATCH`] are looked at.
+    pub fn prefetch(&self, hashes: &[u64]) {
+        let mut heads = [0; PREFETCH_BATCH];
+        for (head, hash) in heads.iter_mut().zip(hashes) {
+            *head = self.head(*hash);
+        }
+        let touched = |link: u32| self.items.get(link.wrapping_sub(1)).map_or(0, Keyed::next);
+        let sum = heads[..hashes.len().min(PREFETCH_BATCH)].iter().fold(0, |sum: u32, head| sum ^ touched(*head));
+        // Without a use of what was read, it would not be read.
+        std::hint::black_box(sum);
     }
 
     /// Adds an item whose key the dict does not have, and answers its index, which is always the last.

@@ -240,6 +240,15 @@ fn draws_distinct_indexes_as_often() {
 }
 
 #[test]
+fn prefetching_changes_nothing() {
+    let mut dict = Dict::new();
+    dict.prefetch(&[1, 2, 3]);
+    (0..100).for_each(|number| drop(dict.insert(Item::new(key(number), number))));
+    dict.prefetch(&(0..100).map(|number| dict.hash_of(&key(number))).collect::<Vec<u64>>());
+    assert_eq!(dict.len(), 100);
+}
+
+#[test]
 fn scans_about_as_many_as_asked_for() {
     let mut dict = Dict::new();
     (0..1000).for_each(|number| drop(dict.insert(Item::new(key(number), 5))));
@@ -259,8 +268,9 @@ fn scans_about_as_many_as_asked_for() {
 #[allow(clippy::print_stderr)]
 fn measure() {
     use crate::engine::data::bytes::SmallBytes;
-    use std::time::Instant;
 
+    // In one cache line, wherever the allocator begins.
+    #[repr(align(64))]
     struct Entry {
         key: SmallBytes,
         _value: [u64; 4],
@@ -278,44 +288,59 @@ fn measure() {
         }
     }
     const COUNT: usize = 1_000_000;
-    let mut random = fastrand::Rng::with_seed(1);
-    let keys: Vec<Vec<u8>> = (0..COUNT).map(|number| format!("key:{number:012}").into_bytes()).collect();
-    let mut order: Vec<usize> = (0..COUNT).collect();
-    random.shuffle(&mut order);
-    for _ in 0..3 {
-        let begin = Instant::now();
-        let mut dict = Dict::new();
-        for key in &keys {
-            if dict.find(key).is_none() {
-                dict.insert_new(Entry { key: SmallBytes::from(&key[..]), _value: [0; 4], next: 0 });
-            }
-        }
-        let dict_insert = begin.elapsed();
-        while dict.rehash_step(1000) {}
-        let begin = Instant::now();
-        let found = order.iter().filter(|index| dict.contains(&keys[**index])).count();
-        let dict_find = begin.elapsed();
-        let begin = Instant::now();
-        let mut map: HashMap<SmallBytes, [u64; 4]> = HashMap::new();
-        for key in &keys {
+    /// The thread's own time, in which the neighbours' is not counted.
+    fn time<R>(what: &str, work: impl FnOnce() -> R) -> R {
+        let spent = || -> u64 {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            text.split(' ').next().unwrap().parse().unwrap()
+        };
+        let begin = spent();
+        let result = work();
+        eprintln!("{what}: {} ns each", (spent() - begin) / COUNT as u64);
+        result
+    }
+    fn fill<S: BuildHasher>(map: &mut HashMap<SmallBytes, [u64; 4], S>, keys: &[Vec<u8>]) {
+        for key in keys {
             map.insert(SmallBytes::from(&key[..]), [0; 4]);
         }
-        let map_insert = begin.elapsed();
-        let begin = Instant::now();
-        let found_in_map = order.iter().filter(|index| map.contains_key(&keys[**index][..])).count();
-        let map_find = begin.elapsed();
-        let begin = Instant::now();
-        let mut fold: HashMap<SmallBytes, [u64; 4], foldhash::fast::RandomState> = HashMap::default();
-        for key in &keys {
-            fold.insert(SmallBytes::from(&key[..]), [0; 4]);
-        }
-        let fold_insert = begin.elapsed();
-        let begin = Instant::now();
-        let found_in_fold = order.iter().filter(|index| fold.contains_key(&keys[**index][..])).count();
-        let fold_find = begin.elapsed();
-        assert_eq!((found, found_in_map, found_in_fold), (COUNT, COUNT, COUNT));
-        eprintln!("entry {} bytes", size_of::<Entry>());
-        eprintln!("insert: dict {dict_insert:?}, HashMap {map_insert:?}, HashMap with foldhash {fold_insert:?}");
-        eprintln!("find:   dict {dict_find:?}, HashMap {map_find:?}, HashMap with foldhash {fold_find:?}");
+    }
+    fn count<S: BuildHasher>(map: &HashMap<SmallBytes, [u64; 4], S>, keys: &[Vec<u8>]) -> usize {
+        keys.iter().filter(|key| map.contains_key(&key[..])).count()
+    }
+    let keys: Vec<Vec<u8>> = (0..COUNT).map(|number| format!("key:{number:012}").into_bytes()).collect();
+    let mut shuffled = keys.clone();
+    fastrand::Rng::with_seed(1).shuffle(&mut shuffled);
+    // So that the keys asked for come from memory in order, as they do from a socket.
+    let shuffled: Vec<Vec<u8>> = shuffled.iter().map(Clone::clone).collect();
+    for _ in 0..3 {
+        let mut dict = Dict::new();
+        time("dict insert", || {
+            for key in &keys {
+                let hash = dict.hash_of(key);
+                if dict.find_hashed(hash, key).is_none() {
+                    dict.insert_new_hashed(hash, Entry { key: SmallBytes::from(&key[..]), _value: [0; 4], next: 0 });
+                }
+            }
+        });
+        while dict.rehash_step(1000) {}
+        let found = time("dict find", || shuffled.iter().filter(|key| dict.contains(key)).count());
+        assert_eq!(found, COUNT);
+        let found = time("dict find, 16 together", || {
+            let mut found = 0;
+            for batch in shuffled.chunks(16) {
+                let mut hashes = [0; 16];
+                hashes.iter_mut().zip(batch).for_each(|(hash, key)| *hash = dict.hash_of(key));
+                dict.prefetch(&hashes);
+                found += hashes.iter().zip(batch).filter(|(hash, key)| dict.find_hashed(**hash, key).is_some()).count();
+            }
+            found
+        });
+        assert_eq!(found, COUNT);
+        let mut map = HashMap::new();
+        time("HashMap insert", || fill(&mut map, &keys));
+        assert_eq!(time("HashMap find", || count(&map, &shuffled)), COUNT);
+        let mut map: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
+        time("HashMap with foldhash insert", || fill(&mut map, &keys));
+        assert_eq!(time("HashMap with foldhash find", || count(&map, &shuffled)), COUNT);
     }
 }
