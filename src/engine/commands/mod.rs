@@ -11,10 +11,14 @@ pub mod table;
 mod cluster;
 mod connection;
 mod dispatch;
+mod elements;
 mod lcs;
+mod lists;
 mod pubsub;
 mod replication;
+mod scanning;
 mod server;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -25,9 +29,11 @@ pub fn table() -> Table {
     Table::new(&[
         cluster::COMMANDS,
         connection::COMMANDS,
+        lists::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
+        sorted_sets::COMMANDS,
         strings::COMMANDS,
         transactions::COMMANDS,
     ])

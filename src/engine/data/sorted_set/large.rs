@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{LexRange, ScoreRange};
 use crate::engine::data::bytes::SmallBytes;
-use crate::engine::data::dict::{Dict, Keyed};
+use crate::engine::data::dict::{Dict, Keyed, TableStats};
 use crate::engine::data::ordered::{Entry, Iter, Members, Ordered};
 
 /// A member and its score.
@@ -148,8 +148,12 @@ impl Large {
         self.members.at(number)
     }
 
-    pub(super) fn scan(&self, cursor: u64, mut visit: impl FnMut(&[u8], f64)) -> u64 {
-        self.members.scan(cursor, |member| visit(member.bytes.as_slice(), member.score))
+    pub(super) fn table_stats(&self) -> (TableStats, Option<TableStats>) {
+        self.members.stats()
+    }
+
+    pub(super) fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], f64)) -> u64 {
+        self.members.scan_many(cursor, count, |member| visit(member.bytes.as_slice(), member.score))
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

@@ -14,6 +14,7 @@ mod tests;
 
 use std::ops::Range;
 
+use super::dict::TableStats;
 use super::listpack::{Element, Listpack};
 pub use add::{AddOptions, Added, Compare, Existing};
 use large::Large;
@@ -252,15 +253,23 @@ impl SortedSet {
         }
     }
 
-    /// Visits members from a cursor on and answers the next: 0 begins and, answered, ends. A member that is there from the
-    /// begin to the end of a scan is visited at least once.
-    pub fn scan(&self, cursor: u64, mut visit: impl FnMut(Element<'_>, f64)) -> u64 {
+    /// Visits some members from `cursor` on, about `count`, and answers the next cursor, 0 at the end; all of a small set at
+    /// once. A member that is there from the begin of a scan to its end is visited at least once.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'_>, f64)) -> u64 {
         match &self.form {
             Form::Small(small) => {
                 small.range(0..small.len()).for_each(|(member, score)| visit(member, score));
                 0
             }
-            Form::Large(large) => large.scan(cursor, |member, score| visit(Element::Bytes(member), score)),
+            Form::Large(large) => large.scan(cursor, count, |member, score| visit(Element::Bytes(member), score)),
+        }
+    }
+
+    /// Statistics of the table, for DEBUG HTSTATS-KEY; none while it is a listpack.
+    pub fn table_stats(&self) -> Option<(TableStats, Option<TableStats>)> {
+        match &self.form {
+            Form::Small(_) => None,
+            Form::Large(large) => Some(large.table_stats()),
         }
     }
 }

@@ -121,7 +121,7 @@ fn check_numbers(set: &SortedSet, model: &Model) {
 fn check_scan(set: &SortedSet, model: &Model) {
     let (mut cursor, mut seen) = (0, Model::default());
     loop {
-        cursor = set.scan(cursor, |member, score| seen.0.push((score, member.to_vec())));
+        cursor = set.scan(cursor, 3, |member, score| seen.0.push((score, member.to_vec())));
         if cursor == 0 {
             break;
         }
