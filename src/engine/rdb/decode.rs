@@ -3,8 +3,9 @@
 use super::cursor::{Cursor, Read, Stop, score_of_text};
 use super::format::{container, kind};
 use super::legacy::{ziplist_elements, zipmap_pairs};
-use super::packed::{ListpackEntries, intset_length, listpack_length};
-use super::value::{Element, ListPart, RdbValue};
+use super::value::{ListPart, RdbValue};
+use crate::engine::data::intset::IntSet;
+use crate::engine::data::listpack::Listpack;
 
 /// The most that is set aside for elements that are announced but not there yet.
 const MOST_AHEAD: u64 = 1024;
@@ -137,7 +138,8 @@ impl Partial {
             Pieces::Hash(pairs) | Pieces::HashWithExpiry(pairs, _) => RdbValue::Hash(pairs),
             Pieces::SortedSet(pairs) | Pieces::SortedSetDecimal(pairs) => RdbValue::SortedSet(pairs),
         };
-        (value != RdbValue::List(Vec::new())).then_some(value)
+        let empty = matches!(&value, RdbValue::List(parts) if parts.is_empty());
+        (!empty).then_some(value)
     }
 }
 
@@ -147,7 +149,7 @@ fn list_node(cursor: &mut Cursor<'_>) -> Read<Option<ListPart>> {
     let bytes = cursor.string()?;
     match container {
         container::ELEMENT if !bytes.is_empty() => Ok(Some(ListPart::Element(bytes))),
-        container::LISTPACK => Ok((listpack(&bytes)? > 0).then_some(ListPart::Listpack(bytes))),
+        container::LISTPACK => Ok(Some(listpack(bytes)?).filter(|pack| !pack.is_empty()).map(ListPart::Listpack)),
         _ => Err(Stop::Corrupt("a list's node of an unknown form")),
     }
 }
@@ -156,14 +158,13 @@ fn list_node(cursor: &mut Cursor<'_>) -> Read<Option<ListPart>> {
 fn packed(kind: u8, bytes: Vec<u8>) -> Read<Begun> {
     let value = match kind {
         kind::TEXT => RdbValue::Text(bytes),
-        kind::SET_INTSET => {
-            intset_length(&bytes).ok_or(Stop::Corrupt("an intset that contradicts itself"))?;
-            RdbValue::SetIntset(bytes)
-        }
-        kind::SET_LISTPACK if listpack(&bytes)? > 0 => RdbValue::SetListpack(bytes),
-        kind::HASH_LISTPACK if listpack_pairs(&bytes)? > 0 => RdbValue::HashListpack(bytes),
-        kind::SORTED_SET_LISTPACK if listpack_pairs(&bytes)? > 0 => sorted_set_listpack(bytes)?,
-        kind::SET_LISTPACK | kind::HASH_LISTPACK | kind::SORTED_SET_LISTPACK => return Ok(Begun::Empty),
+        kind::SET_INTSET => match IntSet::from_bytes(bytes) {
+            Ok(numbers) if !numbers.is_empty() => RdbValue::SetIntset(numbers),
+            _ => return Err(Stop::Corrupt("an intset that contradicts itself")),
+        },
+        kind::SET_LISTPACK => return from_listpack(listpack(bytes)?, RdbValue::SetListpack),
+        kind::HASH_LISTPACK => return from_listpack(pairs(listpack(bytes)?)?, RdbValue::HashListpack),
+        kind::SORTED_SET_LISTPACK => return from_listpack(pairs(listpack(bytes)?)?, RdbValue::SortedSetListpack),
         kind::LIST_ZIPLIST | kind::HASH_ZIPLIST | kind::SORTED_SET_ZIPLIST => return from_ziplist(kind, &bytes),
         kind::HASH_ZIPMAP => match zipmap_pairs(&bytes) {
             Some(pairs) if !pairs.is_empty() => RdbValue::Hash(pairs),
@@ -174,29 +175,16 @@ fn packed(kind: u8, bytes: Vec<u8>) -> Read<Begun> {
     Ok(Begun::Whole(value))
 }
 
-fn listpack(bytes: &[u8]) -> Read<usize> {
-    listpack_length(bytes).ok_or(Stop::Corrupt("a listpack that contradicts itself"))
+fn listpack(bytes: Vec<u8>) -> Read<Listpack> {
+    Listpack::from_bytes(bytes).map_err(|_| Stop::Corrupt("a listpack that contradicts itself"))
 }
 
-fn listpack_pairs(bytes: &[u8]) -> Read<usize> {
-    let length = listpack(bytes)?;
-    if length.is_multiple_of(2) { Ok(length / 2) } else { Err(Stop::Corrupt("a listpack of pairs with half a pair")) }
+fn pairs(pack: Listpack) -> Read<Listpack> {
+    if pack.len().is_multiple_of(2) { Ok(pack) } else { Err(Stop::Corrupt("a listpack of pairs with half a pair")) }
 }
 
-/// As it is if its members are in order, which who takes it over relies on; otherwise as loose pairs.
-fn sorted_set_listpack(bytes: Vec<u8>) -> Read<RdbValue> {
-    let mut entries = ListpackEntries::new(&bytes);
-    let mut pairs = Vec::new();
-    while let (Some(member), Some(score)) = (entries.next(), entries.next()) {
-        let score = match score {
-            Element::Integer(number) => Some(number as f64),
-            Element::Bytes(text) => score_of_text(text),
-        };
-        pairs.push((member.to_vec(), score.ok_or(Stop::Corrupt("a score that is not a number"))?));
-    }
-    let in_order = |one: &(Vec<u8>, f64), next: &(Vec<u8>, f64)| one.1 < next.1 || one.1 == next.1 && one.0 < next.0;
-    let sorted = pairs.is_sorted_by(in_order);
-    Ok(if sorted { RdbValue::SortedSetListpack(bytes) } else { RdbValue::SortedSet(pairs) })
+fn from_listpack(pack: Listpack, form: impl FnOnce(Listpack) -> RdbValue) -> Read<Begun> {
+    Ok(if pack.is_empty() { Begun::Empty } else { Begun::Whole(form(pack)) })
 }
 
 fn ziplist(bytes: &[u8]) -> Read<Vec<Vec<u8>>> {

@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::decode::{Begun, begin, is_value};
 use super::format::{NEWEST_VALKEY, OLDEST_VALKEY, VERSION};
 use super::value::RdbValue;
-use super::writer::{Options, Value, Writer};
+use super::writer::{Options, ValueRef, Writer};
 
 /// Version and checksum at the end.
 const FOOTER: usize = 10;
@@ -27,7 +27,7 @@ pub enum RestoreError {
 
 /// The payload for a value. `compress`: whether long strings are compressed (`rdbcompression`).
 #[must_use]
-pub fn dump(value: Value<'_>, compress: bool) -> Vec<u8> {
+pub fn dump(value: ValueRef<'_, '_>, compress: bool) -> Vec<u8> {
     let mut writer = Writer::new(Options { compress, checksum: false });
     writer.kind_and_value(value);
     let mut payload = Vec::new();

@@ -5,7 +5,7 @@
 //! its number of fields (one byte, 254 = unknown), then field and value in turns, each behind its length (one byte, or 254
 //! and four) and the value with a byte more that says how many unused bytes follow it; then 255.
 
-use super::value::Element;
+use crate::engine::data::listpack::Element;
 
 const ZIPLIST_HEADER: usize = 10;
 const END: u8 = 255;

@@ -2,9 +2,10 @@
 //!
 //! Pure and streaming both ways: [`Reader`] takes bytes as they arrive and gives entries, [`Writer`] takes borrowed
 //! values and gives bytes. Read is what Redis up to 7.2 and Valkey 8 and 9 write, save streams and modules; written is
-//! what Redis 7.0 writes. [`dump`](mod@dump) has the payloads of DUMP and RESTORE. It must not know the keyspace, files or
-//! sockets, and trusts no byte that it reads: nothing panics, and no memory is set aside that the input does not back.
+//! what Redis 7.0 writes. [`dump`] and [`restore`] make and take the payloads of DUMP and RESTORE, and [`lend`] and [`take`] lie
+//! between the format and the engine's own values. It must not know databases, files or sockets, and trusts no byte that it reads: nothing panics, and no memory is set aside that the input does not back.
 
+mod convert;
 mod crc64;
 mod cursor;
 mod decode;
@@ -12,7 +13,6 @@ mod dump;
 mod format;
 mod legacy;
 mod lzf;
-mod packed;
 mod reader;
 mod value;
 mod writer;
@@ -22,10 +22,10 @@ mod tests;
 #[cfg(test)]
 mod with_server;
 
+pub use convert::{Limits, lend, take};
 pub use crc64::crc64;
 pub use dump::{RestoreError, dump, restore};
 pub use format::{RdbError, VERSION};
-pub use packed::{ListpackEntries, intset_length, intset_numbers, listpack_length};
 pub use reader::{Entry, Item, LeftOut, Reader};
-pub use value::{Element, ListPart, RdbValue};
-pub use writer::{Meta, Options, Part, Value, Writer};
+pub use value::{ListPart, RdbValue};
+pub use writer::{Meta, Options, Part, ValueRef, Writer};

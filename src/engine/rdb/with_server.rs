@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisResult, cmd};
 
-use super::tests::lend;
-use super::{Entry, Item, Meta, Options, Reader, Writer, dump, restore};
+use super::convert::tests::default_limits;
+use super::{Entry, Item, Meta, Options, Reader, Writer, dump, lend, restore, take};
 
 #[expect(clippy::disallowed_methods, reason = "whether a server is there is a matter of the environment")]
 fn server_found() -> bool {
@@ -135,7 +135,8 @@ fn written(entries: &[Entry], options: Options) -> Vec<u8> {
         writer.database(database[0].database, database.len() as u64, expiring as u64);
         for Entry { key, expire_at_ms, idle_seconds, frequency, value, .. } in database {
             let (expire_at_ms, idle_seconds, frequency) = (*expire_at_ms, *idle_seconds, *frequency);
-            lend(value, |value| writer.entry(key, Meta { expire_at_ms, idle_seconds, frequency }, value));
+            let value = take(value.clone(), &default_limits()).unwrap();
+            lend(&value, |value| writer.entry(key, Meta { expire_at_ms, idle_seconds, frequency }, value));
         }
     }
     writer.end();
@@ -179,7 +180,7 @@ fn payloads_go_both_ways() {
     for key in &keys {
         let payload: Vec<u8> = cmd("DUMP").arg(key).query(&mut connection).unwrap();
         let at: i64 = cmd("PEXPIRETIME").arg(key).query(&mut connection).unwrap();
-        let value = restore(&payload).unwrap();
+        let value = take(restore(&payload).unwrap(), &default_limits()).unwrap();
         let payload = lend(&value, |value| dump(value, key.len() % 2 == 0));
         let mut command = cmd("RESTORE");
         let () =

@@ -1,12 +1,13 @@
 //! Writes a snapshot piece by piece into a buffer that the caller takes away whenever it likes.
 //!
 //! The form is that of Redis 7.0 (version 10), which Valkey reads too. Knows neither files nor sockets nor the engine's
-//! collections: values come as [`Value`]s, which borrow.
+//! collections: values come as [`ValueRef`]s, which borrow.
 
 use super::crc64::crc64;
 use super::format::{VERSION, container, encoding, kind, length, opcode};
 use super::lzf::Compressor;
-use super::value::Element;
+use crate::engine::data::intset::IntSet;
+use crate::engine::data::listpack::{Element, Listpack};
 
 /// Shorter strings cannot get smaller by compression.
 const SHORTEST_TO_COMPRESS: usize = 21;
@@ -18,30 +19,30 @@ const LONGEST_INTEGER: usize = 11;
 /// A piece of a list, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
-    /// A whole listpack, as its bytes; not empty.
-    Listpack(&'a [u8]),
+    /// A whole listpack; not empty.
+    Listpack(&'a Listpack),
     /// One element that has a node of its own; not empty, which the format cannot say.
     Element(&'a [u8]),
 }
 
 /// A value to write, borrowed. The iterators must yield as many items as announced.
-pub enum Value<'a> {
+pub enum ValueRef<'i, 'a> {
     /// A string.
     Text(Element<'a>),
     /// A list, from its head.
-    List(usize, &'a mut dyn Iterator<Item = Part<'a>>),
+    List(usize, &'i mut (dyn Iterator<Item = Part<'a>> + 'i)),
     /// A set.
-    Set(usize, &'a mut dyn Iterator<Item = Element<'a>>),
+    Set(usize, &'i mut (dyn Iterator<Item = Element<'a>> + 'i)),
     /// A set as an intset.
-    SetIntset(&'a [u8]),
+    SetIntset(&'a IntSet),
     /// A hash.
-    Hash(usize, &'a mut dyn Iterator<Item = (Element<'a>, Element<'a>)>),
+    Hash(usize, &'i mut (dyn Iterator<Item = (Element<'a>, Element<'a>)> + 'i)),
     /// A hash as a listpack: field, value, field, value.
-    HashListpack(&'a [u8]),
+    HashListpack(&'a Listpack),
     /// A sorted set; best from the highest score to the lowest, which is read fastest.
-    SortedSet(usize, &'a mut dyn Iterator<Item = (Element<'a>, f64)>),
+    SortedSet(usize, &'i mut (dyn Iterator<Item = (Element<'a>, f64)> + 'i)),
     /// A sorted set as a listpack: member, score, by score, then by member.
-    SortedSetListpack(&'a [u8]),
+    SortedSetListpack(&'a Listpack),
 }
 
 /// What is written with a key beside its value.
@@ -125,7 +126,7 @@ impl Writer {
     }
 
     /// One key with its value.
-    pub fn entry(&mut self, key: &[u8], meta: Meta, value: Value<'_>) {
+    pub fn entry(&mut self, key: &[u8], meta: Meta, value: ValueRef<'_, '_>) {
         if let Some(at) = meta.expire_at_ms {
             self.output.push(opcode::EXPIRE_MS);
             self.output.extend_from_slice(&at.to_le_bytes());
@@ -158,45 +159,46 @@ impl Writer {
     }
 
     /// The kind and the value alone, as a DUMP payload begins.
-    pub(super) fn kind_and_value(&mut self, value: Value<'_>) {
+    pub(super) fn kind_and_value(&mut self, value: ValueRef<'_, '_>) {
         self.output.push(kind_of(&value));
         self.value(value);
     }
 
-    fn value(&mut self, value: Value<'_>) {
+    fn value(&mut self, value: ValueRef<'_, '_>) {
         match value {
-            Value::Text(text) => self.string(text),
-            Value::List(length, parts) => {
+            ValueRef::Text(text) => self.string(text),
+            ValueRef::List(length, parts) => {
                 self.number(length as u64);
                 parts.for_each(|part| self.part(part));
             }
-            Value::Set(length, members) => {
+            ValueRef::Set(length, members) => {
                 self.number(length as u64);
                 members.for_each(|member| self.string(member));
             }
-            Value::Hash(length, pairs) => {
+            ValueRef::Hash(length, pairs) => {
                 self.number(length as u64);
                 for (field, value) in pairs {
                     self.string(field);
                     self.string(value);
                 }
             }
-            Value::SortedSet(length, pairs) => {
+            ValueRef::SortedSet(length, pairs) => {
                 self.number(length as u64);
                 for (member, score) in pairs {
                     self.string(member);
                     self.output.extend_from_slice(&score.to_le_bytes());
                 }
             }
-            Value::SetIntset(packed) | Value::HashListpack(packed) | Value::SortedSetListpack(packed) => {
-                self.string(Element::Bytes(packed));
+            ValueRef::SetIntset(packed) => self.string(Element::Bytes(packed.as_bytes())),
+            ValueRef::HashListpack(packed) | ValueRef::SortedSetListpack(packed) => {
+                self.string(Element::Bytes(packed.as_bytes()));
             }
         }
     }
 
     fn part(&mut self, part: Part<'_>) {
         let (container, bytes) = match part {
-            Part::Listpack(bytes) => (container::LISTPACK, bytes),
+            Part::Listpack(pack) => (container::LISTPACK, pack.as_bytes()),
             Part::Element(bytes) => (container::ELEMENT, bytes),
         };
         self.number(container);
@@ -266,16 +268,16 @@ impl Writer {
     }
 }
 
-fn kind_of(value: &Value<'_>) -> u8 {
+fn kind_of(value: &ValueRef<'_, '_>) -> u8 {
     match value {
-        Value::Text(_) => kind::TEXT,
-        Value::List(..) => kind::LIST_OF_LISTPACKS,
-        Value::Set(..) => kind::SET,
-        Value::SetIntset(_) => kind::SET_INTSET,
-        Value::Hash(..) => kind::HASH,
-        Value::HashListpack(_) => kind::HASH_LISTPACK,
-        Value::SortedSet(..) => kind::SORTED_SET,
-        Value::SortedSetListpack(_) => kind::SORTED_SET_LISTPACK,
+        ValueRef::Text(_) => kind::TEXT,
+        ValueRef::List(..) => kind::LIST_OF_LISTPACKS,
+        ValueRef::Set(..) => kind::SET,
+        ValueRef::SetIntset(_) => kind::SET_INTSET,
+        ValueRef::Hash(..) => kind::HASH,
+        ValueRef::HashListpack(_) => kind::HASH_LISTPACK,
+        ValueRef::SortedSet(..) => kind::SORTED_SET,
+        ValueRef::SortedSetListpack(_) => kind::SORTED_SET_LISTPACK,
     }
 }
 
