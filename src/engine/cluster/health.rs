@@ -1,7 +1,6 @@
 //! Whether the cluster serves, in this node's view.
 
 use super::effects::Level;
-use super::flags::Flags;
 use super::node::{MYSELF, Node};
 use super::slots::SLOTS;
 use super::state::Cluster;
@@ -69,9 +68,7 @@ impl Cluster {
     }
 
     fn all_slots_are_served(&self) -> bool {
-        (0..SLOTS).all(|slot| {
-            let owner = self.owner(slot);
-            owner.is_some_and(|owner| !self.nodes[owner].flags.any(Flags::FAILED))
-        })
+        let working = self.nodes.iter().filter(|(_, node)| !node.has_failed());
+        working.map(|(_, node)| node.slots.len()).sum::<usize>() == usize::from(SLOTS)
     }
 }

@@ -7,7 +7,6 @@ use super::links::Link;
 use super::message::Kind;
 use super::node::{MYSELF, Node, NodeIndex};
 use super::settings::Endpoint;
-use super::slots::SLOTS;
 use super::state::Cluster;
 
 /// A reply, to be written in the client's version of the protocol.
@@ -80,13 +79,13 @@ impl Cluster {
 
     /// Who serves what: runs of neighbouring slots with one owner.
     pub fn slot_runs(&self) -> Vec<(u16, u16, NodeIndex)> {
-        let mut runs: Vec<(u16, u16, NodeIndex)> = Vec::new();
-        for slot in 0..SLOTS {
-            match (self.owner(slot), runs.last_mut()) {
-                (Some(owner), Some((_, end, last))) if *last == owner && *end + 1 == slot => *end = slot,
-                (Some(owner), _) => runs.push((slot, slot, owner)),
-                (None, _) => {}
+        let (mut runs, mut start) = (Vec::new(), 0);
+        for run in self.owners.chunk_by(|one, next| one == next) {
+            let end = start + run.len() as u16;
+            if let Some(owner) = self.owner(start) {
+                runs.push((start, end - 1, owner));
             }
+            start = end;
         }
         runs
     }

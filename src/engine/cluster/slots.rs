@@ -108,14 +108,30 @@ impl SlotSet {
 
     /// The slots in order as ranges, both ends included.
     pub fn ranges(&self) -> Vec<(u16, u16)> {
-        let mut ranges: Vec<(u16, u16)> = Vec::new();
-        for slot in self.iter() {
-            match ranges.last_mut() {
-                Some((_, end)) if *end + 1 == slot => *end = slot,
-                _ => ranges.push((slot, slot)),
-            }
+        let mut ranges = Vec::new();
+        let mut from = 0;
+        while let Some(start) = self.next(from, 0) {
+            let end = self.next(start, u64::MAX).unwrap_or(SLOTS);
+            ranges.push((start, end - 1));
+            from = end;
         }
         ranges
+    }
+
+    /// The first slot from `from` on that is in the set, or, with all bits flipped by `flip`, that is not.
+    fn next(&self, from: u16, flip: u64) -> Option<u16> {
+        let first_word = usize::from(from / 64);
+        let words = self.bits.as_chunks::<8>().0.iter().enumerate().skip(first_word);
+        for (index, word) in words {
+            let mut word = u64::from_le_bytes(*word) ^ flip;
+            if index == first_word {
+                word &= u64::MAX << (from % 64);
+            }
+            if word != 0 {
+                return Some((index * 64) as u16 + word.trailing_zeros() as u16);
+            }
+        }
+        None
     }
 }
 
@@ -182,6 +198,13 @@ mod tests {
         assert_eq!(SlotSet::from_bitmap(set.bitmap()), set);
         assert_eq!(set.bitmap()[2047], 0x80);
         assert_eq!(set.iter().collect::<Vec<_>>(), [2, 3, 4, 7, 16383]);
+        let mut rng = fastrand::Rng::with_seed(5);
+        for _ in 0..50 {
+            let density = rng.u16(1..100);
+            let set: SlotSet = (0..SLOTS).filter(|_| rng.u16(..100) < density).collect();
+            let spread = set.ranges().into_iter().flat_map(|(start, end)| start..=end);
+            assert!(spread.eq(set.iter()));
+        }
         let all: SlotSet = (0..SLOTS).collect();
         assert_eq!((all.len(), all.ranges()), (16384, vec![(0, 16383)]));
     }

@@ -25,7 +25,7 @@ pub struct Cluster {
     pub settings: Settings,
     pub(super) nodes: Nodes,
     /// Who serves each slot.
-    owners: Box<[NodeIndex]>,
+    pub(super) owners: Box<[NodeIndex]>,
     /// Slots that their owner doesn't claim any more, though nobody else does: not to be told to others as its own.
     pub(super) unclaimed: SlotSet,
     pub(super) migrating: BTreeMap<u16, NodeIndex>,
@@ -328,6 +328,11 @@ impl Cluster {
 
     /// Ends a step: what was left to do is done, and all effects are handed out, nodes.conf first.
     pub(super) fn finish(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        if self.pace.offset_known == 0 && world.replication_offset != 0 && self.is_replica() {
+            // From now on CLUSTER SLOTS lists this replica, everywhere.
+            self.todo.announce = true;
+        }
+        self.pace.offset_known = world.replication_offset;
         if std::mem::take(&mut self.todo.failover) && self.is_replica() {
             self.step_manual_failover(world);
             self.step_failover(world);

@@ -24,11 +24,6 @@ impl Cluster {
         self.apply_settings();
         self.forgive_own_pause(world.now);
         self.forgotten.retain(|_, until| *until > world.now);
-        if self.pace.offset_known == 0 && world.replication_offset != 0 && self.is_replica() {
-            // From now on CLUSTER SLOTS lists this replica, everywhere.
-            self.todo.announce = true;
-        }
-        self.pace.offset_known = world.replication_offset;
         for index in self.nodes.indices() {
             self.tend(index, world);
         }

@@ -109,6 +109,8 @@ pub(super) struct Simulation {
     /// Machines in different groups can't reach each other.
     pub(super) groups: Vec<u8>,
     pub(super) settings: Settings,
+    /// Whether to print the nodes' log, to see why a seed fails.
+    pub(super) verbose: bool,
     queue: BinaryHeap<Reverse<Due>>,
     sequence: u64,
     wires: Vec<Wire>,
@@ -127,6 +129,7 @@ impl Simulation {
             weather,
             groups: vec![0; count],
             settings,
+            verbose: false,
             queue: BinaryHeap::new(),
             sequence: 0,
             wires: Vec::new(),
@@ -275,7 +278,7 @@ impl Simulation {
                 Effect::FlushAll => self.machines[index].log.clear(),
                 Effect::Publish { .. } | Effect::DeleteKeysInSlot(_) | Effect::DropShardChannels(_) => {}
                 Effect::Log(level, line) => {
-                    if std::env::var_os("SIMULATION_LOG").is_some() {
+                    if self.verbose {
                         eprintln!("{:>6} {index} {level:?} {line}", self.now - START);
                     }
                 }
