@@ -5,10 +5,10 @@
 
 #![expect(unsafe_code, reason = "an allocator's functions are unsafe by their nature")]
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mimalloc::MiMalloc;
+
 
 static USED: AtomicUsize = AtomicUsize::new(0);
 
@@ -27,7 +27,7 @@ unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are the same as ours.
-        let taken = unsafe { MiMalloc.alloc(layout) };
+        let taken = unsafe { System.alloc(layout) };
         if !taken.is_null() {
             USED.fetch_add(layout.size(), Ordering::Relaxed);
         }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        let taken = unsafe { MiMalloc.alloc_zeroed(layout) };
+        let taken = unsafe { System.alloc_zeroed(layout) };
         if !taken.is_null() {
             USED.fetch_add(layout.size(), Ordering::Relaxed);
         }
@@ -48,13 +48,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         USED.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: as above; the memory came from the same allocator.
-        unsafe { MiMalloc.dealloc(memory, layout) }
+        unsafe { System.dealloc(memory, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        let taken = unsafe { MiMalloc.realloc(memory, layout, size) };
+        let taken = unsafe { System.realloc(memory, layout, size) };
         if !taken.is_null() {
             USED.fetch_add(size, Ordering::Relaxed);
             USED.fetch_sub(layout.size(), Ordering::Relaxed);

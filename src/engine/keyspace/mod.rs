@@ -92,7 +92,8 @@ impl Keyspace {
     /// So many empty databases; with `by_slot` they can tell the keys of a slot.
     pub fn new(databases: usize, by_slot: bool) -> Self {
         Keyspace {
-            databases: (0..databases).map(|_| Database::new(by_slot)).collect(),
+            // A cluster has one database: only its keys are in slots.
+            databases: (0..databases).map(|number| Database::new(by_slot && number == 0)).collect(),
             selected: 0,
             now: 0,
             clock: Clock::default(),

@@ -6,7 +6,7 @@
 use super::blocking::{Blocked, Cause, OnTimeout};
 use super::client::ClientId;
 use super::transaction::Kept;
-use super::{Engine, Task};
+use super::Engine;
 use crate::engine::commands::error::{Error, Outcome};
 
 impl Engine {

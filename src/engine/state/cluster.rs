@@ -115,8 +115,8 @@ impl Engine {
     /// Empties all databases without telling anybody.
     pub fn clear_all(&mut self) {
         let by_slot = self.config.cluster.enabled;
-        for database in self.keyspace.databases_mut() {
-            *database = Database::new(by_slot);
+        for (number, database) in self.keyspace.databases_mut().iter_mut().enumerate() {
+            *database = Database::new(by_slot && number == 0);
         }
     }
 
