@@ -18,6 +18,7 @@ mod pubsub;
 mod replication;
 mod scanning;
 mod server;
+mod snapshots;
 mod sorted_sets;
 mod strings;
 mod transactions;
@@ -33,6 +34,7 @@ pub fn table() -> Table {
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
+        snapshots::COMMANDS,
         sorted_sets::COMMANDS,
         strings::COMMANDS,
         transactions::COMMANDS,

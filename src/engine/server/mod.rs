@@ -5,6 +5,7 @@
 
 mod bus;
 mod connection;
+mod files;
 mod listen;
 mod shared;
 mod timer;
@@ -43,6 +44,14 @@ pub enum StartError {
     /// The cluster bus has no port.
     #[error("Redis port number too high for cluster mode: {0}. Set cluster-port to a free port")]
     BusPort(u16),
+    /// The snapshot on disk can't be read.
+    #[error("Fatal error loading the DB, check server logs. Exiting. {}: {reason}", .file.display())]
+    Snapshot {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// nodes.conf can't be read or written.
     #[error("Unrecoverable error: corrupted cluster config file {}: {reason}", .file.display())]
     NodesFile {
@@ -74,10 +83,16 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let listeners = listen::bind(&config.network).await?;
     let _pid_file = PidFile::create(&config);
     program::announce(&config, &log, std::io::stdout().is_terminal());
-    let outside = Outside { now: clock(), memory: Box::new(memory), seed: fastrand::u64(..) };
+    let outside = Outside {
+        now: clock(),
+        memory: Box::new(memory),
+        create: files::creator(&config.general.dir),
+        seed: fastrand::u64(..),
+    };
     let (clustered, nodes_file) = (config.cluster.enabled, nodes_file(&config));
     let bus_listeners = if clustered { listen_to_bus(&config).await? } else { Vec::new() };
     let mut engine = Engine::new(config, outside);
+    files::load(&mut engine, &log)?;
     if clustered {
         join(&mut engine, &nodes_file)?;
     }
@@ -99,6 +114,13 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     }
     timer.abort();
     shared.log.warning("User requested shutdown...");
+    if shared.saves_at_end() {
+        shared.log.notice("Saving the final RDB snapshot before exiting.");
+        match shared.engine().save() {
+            Ok(()) => shared.log.notice("DB saved on disk"),
+            Err(error) => shared.log.warning(format_args!("Error trying to save the DB: {error}")),
+        }
+    }
     shared.log.warning("Redis is now ready to exit, bye bye...");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What all tasks share: the engine, and who is to be woken.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::Waker;
@@ -8,6 +8,7 @@ use std::task::Waker;
 use tokio::sync::Notify;
 
 use super::bus::Bus;
+use super::files;
 use crate::engine::log::Log;
 use crate::engine::state::{Engine, Task};
 
@@ -22,6 +23,8 @@ pub struct Shared {
     pub buffer: RefCell<Vec<u8>>,
     /// The node is to end.
     pub shutdown: Notify,
+    /// Whoever ended the node has saved already, or wants nothing saved.
+    pub ends_unsaved: Cell<bool>,
     /// A client has a nearer deadline than the timer knows.
     pub sooner: Notify,
     /// The links to other nodes.
@@ -38,6 +41,7 @@ impl Shared {
             wakers: RefCell::default(),
             buffer: RefCell::new(vec![0; READ]),
             shutdown: Notify::new(),
+            ends_unsaved: Cell::new(false),
             sooner: Notify::new(),
             bus: Bus::new(nodes_file, log.clone()),
             log,
@@ -63,10 +67,21 @@ impl Shared {
                     }
                 }
                 Task::Sooner => self.sooner.notify_one(),
+                Task::Save { file, bytes } => {
+                    tokio::task::spawn_local(files::save(file, bytes, Rc::clone(self)));
+                }
                 Task::Bus(effect) => self.bus.perform(effect, self),
-                Task::Shutdown { .. } => self.shutdown.notify_one(),
+                Task::Shutdown { save } => {
+                    self.ends_unsaved.set(save == Some(false));
+                    self.shutdown.notify_one();
+                }
             }
         }
+    }
+
+    /// Whether a snapshot is to be written when a signal ends the node.
+    pub fn saves_at_end(&self) -> bool {
+        !self.ends_unsaved.get() && !self.engine().config.snapshot.save.is_empty()
     }
 
     /// The task of the client at `place` is woken by this from now on.

@@ -3,10 +3,10 @@
 //! A blocked client's command is kept, and asked again when one of its keys gets something: what it does then, and what
 //! replicas hear, is what it would have done and told at once.
 
+use super::Engine;
 use super::blocking::{Blocked, Cause, OnTimeout};
 use super::client::ClientId;
 use super::transaction::Kept;
-use super::Engine;
 use crate::engine::commands::error::{Error, Outcome};
 
 impl Engine {

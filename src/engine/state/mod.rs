@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod client;
 pub mod clients;
 pub mod propagation;
+pub mod snapshot;
 pub mod statistics;
 pub mod transaction;
 
@@ -20,6 +21,7 @@ mod tick;
 use client::{Client, ClientId};
 use clients::Clients;
 use propagation::Propagation;
+use snapshot::Snapshots;
 use statistics::Statistics;
 
 pub use feed::Fed;
@@ -39,8 +41,25 @@ pub struct Outside {
     pub now: Box<dyn Fn() -> i64>,
     /// Memory that is taken, bytes.
     pub memory: Box<dyn Fn() -> usize>,
+    /// Begins to write a file of this name in the working folder.
+    pub create: Box<dyn Fn(&str) -> Result<Box<dyn NewFile>, String>>,
     /// The seed of everything that is random.
     pub seed: u64,
+}
+
+/// A file that is being written; it is there under its name only when it is finished.
+pub trait NewFile {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), String>;
+
+    /// Puts the file in its place, safely on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn finish(self: Box<Self>) -> Result<(), String>;
 }
 
 impl std::fmt::Debug for Outside {
@@ -58,6 +77,13 @@ pub enum Task {
     Sooner,
     /// What the bus asks for, in its order.
     Bus(Effect),
+    /// Write a snapshot while other things go on, and tell `saved_in_background`.
+    Save {
+        /// The file's name in the working folder.
+        file: String,
+        /// The whole snapshot.
+        bytes: Vec<u8>,
+    },
     /// End the process.
     Shutdown {
         /// Write a snapshot before; `None`: if there are save points.
@@ -110,6 +136,8 @@ pub struct Engine {
     pub pause_writes_only: bool,
     /// Writes wait until then for a failover that this node's replica was asked for, milliseconds since the epoch.
     pub failover_pause: Option<i64>,
+    /// What is remembered of snapshots on disk.
+    pub snapshots: Snapshots,
     /// This node's view of its cluster, where it is in one.
     pub cluster: Option<Box<Cluster>>,
 }
@@ -139,11 +167,13 @@ impl Engine {
             paused_until: None,
             pause_writes_only: false,
             failover_pause: None,
+            snapshots: Snapshots::default(),
             cluster: None,
             config,
             outside,
         };
         engine.statistics.commands.resize_with(engine.table.len(), Default::default);
+        engine.snapshots.last_save = engine.now() / 1000;
         engine.apply_config();
         engine
     }

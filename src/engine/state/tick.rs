@@ -37,6 +37,7 @@ impl Engine {
                 busy |= database.rehash(BUCKETS_AT_ONCE);
             }
         }
+        self.save_if_due();
         self.after_command();
         if busy {
             return 1;
