@@ -39,10 +39,9 @@ pub fn index(index: i64, length: usize) -> Option<usize> {
 /// An integer that is not negative, as a number of elements.
 ///
 /// # Errors
-/// It is no integer, or negative.
+/// It is no integer, or negative, both in the same words.
 pub fn count(argument: &[u8]) -> Result<usize, Error> {
-    let value = super::arguments::integer_within(argument, 0, i64::MAX, Error::NOT_POSITIVE)?;
-    Ok(usize::try_from(value).unwrap_or(usize::MAX))
+    count_or(argument, 0, "ERR value is out of range, must be positive")
 }
 
 /// An integer of at least `least`, as a number of elements.

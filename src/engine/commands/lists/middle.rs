@@ -125,7 +125,8 @@ impl Search {
             if is(word, "rank") {
                 let rank = integer(argument)?;
                 let place = rank.unsigned_abs().checked_sub(1).ok_or(Error::fixed(RANK_IS_ZERO))?;
-                search.skip = usize::try_from(place).unwrap_or(usize::MAX);
+                // The least integer has no opposite, and so passes over nothing.
+                search.skip = if rank == i64::MIN { 0 } else { usize::try_from(place).unwrap_or(usize::MAX) };
                 search.from = if rank < 0 { End::Tail } else { End::Head };
             } else if is(word, "count") {
                 search.count = Some(count_or(argument, 0, "ERR COUNT can't be negative")?);

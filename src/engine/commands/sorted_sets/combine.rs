@@ -309,7 +309,8 @@ fn keep(engine: &mut Engine, arguments: &[&[u8]], operation: Operation, event: &
     let request = Request::parse(keys, options, allowed)?;
     let limits = limits(engine);
     let members = combine(operation, sources(&engine.keyspace, &request, &there), request.aggregate);
-    let mut result = SortedSet::with_capacity(members.len(), limits);
+    let longest = members.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
+    let mut result = SortedSet::with_capacity(members.len(), longest, limits);
     for (score, bytes) in &members {
         result.add(bytes, *score, AddOptions::default(), limits);
     }

@@ -169,7 +169,10 @@ pub(super) fn zrangestore(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     let mut result = SortedSet::new();
     if let Some(set) = engine.keyspace.read_as::<SortedSet>(arguments[2])? {
         let ranks = request.ranks(set);
-        result = SortedSet::with_capacity(ranks.len(), limits);
+        // A small set takes the sign off zeros; only a range of ranks tells at once that the result is none.
+        if matches!(request.bounds, Bounds::Ranks(..)) {
+            result = SortedSet::with_capacity(ranks.len(), 0, limits);
+        }
         for (member, score) in set.range(ranks) {
             result.add(member.to_text(&mut itoa::Buffer::new()), score, AddOptions::default(), limits);
         }

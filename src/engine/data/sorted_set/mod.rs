@@ -54,10 +54,12 @@ impl SortedSet {
         Self::default()
     }
 
-    /// An empty one that is about to get this many members.
-    pub fn with_capacity(members: usize, limits: Limits) -> Self {
-        let large = || Form::Large(Box::new(Large::with_capacity(members)));
-        Self { form: if members > limits.max_listpack_entries { large() } else { Form::default() } }
+    /// An empty one that is about to get this many members, of which the longest has so many bytes.
+    pub fn with_capacity(members: usize, longest: usize, limits: Limits) -> Self {
+        if members > limits.max_listpack_entries || longest > limits.max_listpack_value {
+            return Self { form: Form::Large(Box::new(Large::with_capacity(members))) };
+        }
+        Self::new()
     }
 
     /// A small one from the bytes of a snapshot; none unless they are a listpack of members, no two equal, each with a
@@ -67,7 +69,7 @@ impl SortedSet {
         if small.is_ordered() && small.len() <= limits.max_listpack_entries {
             return Some(Self { form: Form::Small(small) });
         }
-        let mut set = Self::with_capacity(small.len(), limits);
+        let mut set = Self::with_capacity(small.len(), 0, limits);
         for (member, score) in small.range(0..small.len()) {
             set.add(member.to_text(&mut itoa::Buffer::new()), score, AddOptions::default(), limits);
         }

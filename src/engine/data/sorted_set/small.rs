@@ -137,15 +137,15 @@ fn read_score(element: Element<'_>) -> Option<f64> {
     }
 }
 
-/// The score as an integer, if it is one whose text is that of the score.
+/// The score as an integer, if it is one. Zero has no sign here, though it has in a large set.
 fn whole(score: f64) -> Option<i64> {
-    let negative_zero = score == 0.0 && score.is_sign_negative();
-    (score.trunc() == score && score.abs() <= EXACT && !negative_zero).then_some(score as i64)
+    (score.trunc() == score && score.abs() <= EXACT).then_some(score as i64)
 }
 
 fn score_text(score: f64) -> Vec<u8> {
     let mut text = Vec::with_capacity(24);
-    append_score(&mut text, score);
+    // Takes the sign off zero.
+    append_score(&mut text, score + 0.0);
     text
 }
 
