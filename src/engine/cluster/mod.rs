@@ -27,6 +27,8 @@ mod migration;
 pub mod node;
 pub mod node_id;
 pub mod nodes_conf;
+#[cfg(test)]
+mod peers;
 pub mod queries;
 mod receive;
 pub mod redirect;
