@@ -317,7 +317,7 @@ fn deep_and_wide_values_do_no_harm() {
     assert_eq!(run("return {unpack({1,2,3}, -1, -2)}"), "*0\r\n");
     assert_eq!(run("return select('#', unpack({1,2,3}, -2147483648, -2147483646))"), ":3\r\n");
     assert_eq!(run("return select('#', unpack({1,2,3}, -1, 5))"), ":7\r\n");
-    assert_eq!(error("unpack()"), "ERR user_script:1: bad argument #1 to 'unpack' (table expected, got no value)");
+    assert_eq!(error("unpack(nil)"), "ERR user_script:1: bad argument #1 to 'unpack' (table expected, got nil)");
 }
 
 #[test]

@@ -100,6 +100,9 @@ impl World {
         let native = native_functions(&lua, &run)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(PRELUDE_SOURCE).set_mode(ChunkMode::Text);
         prelude.into_function()?.call::<()>(&native)?;
+        // The Lua library makes a place for errors at the first call of a function of ours. To do so within a call that
+        // has as many arguments as Lua allows would be one too many.
+        native.raw_get::<Function>("caught")?.call::<()>(())?;
         add_random(&lua, &run)?;
         let api = api::library(&lua, &run)?;
         let libraries = [
