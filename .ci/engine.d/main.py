@@ -5,12 +5,13 @@ import signal
 import sys
 from pathlib import Path
 
+import oracle
 import redis_suite
 import tools
 from context import Context
 from servers import Program
 
-SUITES = {module.NAME: module for module in (redis_suite,)}
+SUITES = {module.NAME: module for module in (redis_suite, oracle)}
 
 
 def parsed() -> argparse.Namespace:

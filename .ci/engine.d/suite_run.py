@@ -17,7 +17,7 @@ RUNS = 6
 """How often a file is begun again, each time without the test that stopped it."""
 SILENCE_S = 60
 """Without progress for so long, a test hangs."""
-SPAWNED_PORTS = 100
+SPAWNED_PORTS = 60
 RUNNER_PORTS = 32
 """The runner listens itself on one of so many ports below the first port of the servers."""
 EXTERNAL_OPTIONS = {
