@@ -152,7 +152,7 @@ class Arguments:
         return self.pick([b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"])
 
     def _sort_by(self):
-        return self.pick([b"k*", b"*", b"nosort", b"alien:hash->*", b"k*->m1", b"k*->", b"*->n"])
+        return self.pick([b"k*", b"*", b"alien:hash->*", b"k*->m1", b"k*->", b"*->n"])
 
     def _sort_get(self):
         return self.pick([b"#", b"k*", b"alien:hash->*", b"k*->m1", b"k*->", b"x"])

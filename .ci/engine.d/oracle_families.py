@@ -81,7 +81,8 @@ KEYS = """
 0.2 FLUSHDB [(ASYNC|SYNC)]
 0.5 OBJECT (FREQ|HELP|NONSENSE) key
 0.5 OBJECT IDLETIME key => about
-2 SORT key [BY sort-by] [LIMIT index index] [(GET sort-get)*] [(ASC|DESC)] [ALPHA] => unordered
+2 SORT key [BY sort-by] [LIMIT index index] [(GET sort-get)*] [(ASC|DESC)] => unordered
+0.5 SORT key [LIMIT index index] [(GET sort-get)*] [(ASC|DESC)] ALPHA => unordered
 1 SORT key ALPHA [STORE own]
 1 SORT_RO key [ALPHA] [(ASC|DESC)]
 0.3 @randomkey
@@ -138,6 +139,7 @@ LISTS = """
 0.03 BLMPOP short 2 key key (LEFT|RIGHT) [COUNT count] => fixed
 1 SORT key [LIMIT index index] [(ASC|DESC)] [ALPHA]
 0.3 SORT key [ALPHA] STORE own
+0.3 SORT key BY nosort [LIMIT index index] [(GET sort-get)*]
 0.3 DEL key
 0.2 COPY key key REPLACE
 """

@@ -1,5 +1,7 @@
 """Runs one file of Redis's suite against one program, to the file's end even where a test hangs or ends the server."""
 
+import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -10,8 +12,6 @@ import suite_output
 from ports import Ports
 from servers import Fleet, Program, end_group
 from suite_files import EXTERNAL, SuiteFile
-
-import signal
 
 RUNS = 6
 """How often a file is begun again, each time without the test that stopped it."""
@@ -59,12 +59,21 @@ class Tree:
         (folder / "tests" / "tmp").mkdir(parents=True, exist_ok=True)
         (folder / "src").mkdir(exist_ok=True)
         for entry in (source / "tests").iterdir():
-            link(folder / "tests" / entry.name, entry)
+            if entry.name != "support":
+                link(folder / "tests" / entry.name, entry)
+        copy_support(source / "tests" / "support", folder / "tests" / "support")
         for name in ("utils", "redis.conf", "sentinel.conf"):
             link(folder / name, source / name)
         program.wrapper(folder / "src" / "redis-server")
         for name in ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"):
             link(folder / "src" / name, Path("/usr/bin") / name)
+
+
+def copy_support(source: Path, folder: Path):
+    """The runner's own parts, so changed that it goes on with a server that has no functions to remove."""
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    runner = folder / "server.tcl"
+    runner.write_text(runner.read_text().replace("    r function flush\n", "    catch {r function flush}\n"))
 
 
 def link(path: Path, target: Path):
