@@ -14,6 +14,7 @@ mod dispatch;
 mod elements;
 mod lcs;
 mod lists;
+mod migrate;
 mod pubsub;
 mod replication;
 mod scanning;
@@ -31,6 +32,7 @@ pub fn table() -> Table {
         cluster::COMMANDS,
         connection::COMMANDS,
         lists::COMMANDS,
+        migrate::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,

@@ -5,6 +5,7 @@
 
 mod bus;
 mod connection;
+mod exchange;
 mod files;
 mod listen;
 mod shared;
@@ -87,6 +88,7 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
         now: clock(),
         memory: Box::new(memory),
         create: files::creator(&config.general.dir),
+        exchange: exchange::exchanger(),
         seed: fastrand::u64(..),
     };
     let (clustered, nodes_file) = (config.cluster.enabled, nodes_file(&config));

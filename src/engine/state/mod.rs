@@ -43,8 +43,24 @@ pub struct Outside {
     pub memory: Box<dyn Fn() -> usize>,
     /// Begins to write a file of this name in the working folder.
     pub create: Box<dyn Fn(&str) -> Result<Box<dyn NewFile>, String>>,
+    /// Asks another node, and waits for its replies.
+    pub exchange: Box<Exchange>,
     /// The seed of everything that is random.
     pub seed: u64,
+}
+
+/// Sends a request to a host and port, and waits so many milliseconds for so many lines of replies.
+pub type Exchange = dyn Fn(&str, u16, i64, &[u8], usize) -> Result<Vec<String>, ExchangeError>;
+
+/// Where an exchange has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// There is no connection.
+    Connect,
+    /// The request could not be sent.
+    Write,
+    /// Not all replies came in time: what was asked may have been done.
+    Read,
 }
 
 /// A file that is being written; it is there under its name only when it is finished.
