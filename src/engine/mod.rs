@@ -10,6 +10,9 @@
 //!   [`config`] is what can be set.
 //! * The edge: [`server`] has sockets, timers and files; [`log`] writes lines; [`program`] is the command line.
 
+use std::ffi::OsString;
+use std::io::Write;
+
 pub mod config;
 pub mod data;
 
@@ -26,3 +29,14 @@ pub mod log;
 pub mod program;
 pub mod server;
 pub mod state;
+
+/// The whole program: reads the arguments after `engine`, serves until it is told to end, and answers with the exit
+/// code.
+pub fn run(arguments: Vec<OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    // Nobody may foresee which keys share a bucket.
+    data::dict::seed_process(fastrand::u64(..));
+    let table = commands::table();
+    let mut serve = |config, log| server::run(config, log, allocator::used);
+    let mut parts = program::Parts { is_command: &|name| table.by_name(name).is_some(), serve: &mut serve };
+    program::run(arguments, &mut parts, out, err)
+}

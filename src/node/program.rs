@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::fleet::engine::EngineChoice;
+use super::fleet::engine::{Engine, EngineChoice};
 use super::serve;
 
 /// What the program takes from its environment, read by the binary.
@@ -23,6 +23,29 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// XDG_STATE_HOME, if set.
     pub xdg_state_home: Option<PathBuf>,
+    /// The embedded engine, if the program has it.
+    pub engine: Option<EmbeddedEngine>,
+}
+
+/// How the embedded engine is run: in this process, or as one of its own.
+#[derive(Clone, Debug)]
+pub struct EmbeddedEngine {
+    /// Runs it in this process with the arguments after `engine`; answers with the exit code.
+    pub run: fn(Vec<OsString>, &mut dyn Write, &mut dyn Write) -> u8,
+    /// The command that runs it as a process of its own.
+    pub command: Engine,
+}
+
+impl EmbeddedEngine {
+    /// That of a program whose file is `program`, and which runs it when it is called with `leading` arguments.
+    pub fn of(
+        program: PathBuf,
+        leading: &[&str],
+        run: fn(Vec<OsString>, &mut dyn Write, &mut dyn Write) -> u8,
+    ) -> Self {
+        let leading_arguments = leading.iter().map(OsString::from).collect();
+        EmbeddedEngine { run, command: Engine { program, leading_arguments } }
+    }
 }
 
 /// `shardform-node`, the self-hostable local cloud.
@@ -37,6 +60,13 @@ struct Cli {
 enum Command {
     /// Answer the AWS API for ElastiCache on this machine, with real cluster nodes behind it
     Serve(ServeArgs),
+    /// Run one cache node: the embedded engine, for local runs, tests and CI
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Engine {
+        /// A configuration file in redis.conf's syntax, and directives as --name value; --help tells more
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// The arguments of `serve`.
@@ -55,8 +85,9 @@ pub struct ServeArgs {
     /// Where the parts of EC2 that are not answered here are asked for
     #[arg(long, value_name = "URL")]
     pub ec2_endpoint: Option<String>,
-    /// Program that runs as cache nodes: auto, redis-server, valkey-server, none, or a path
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    /// Program that runs as cache nodes: embedded, auto (what is installed of redis-server and valkey-server),
+    /// redis-server, valkey-server, none, or a path
+    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
     pub engine: EngineChoice,
 }
 
@@ -94,12 +125,25 @@ pub fn main(
             return u8::from(error.use_stderr());
         }
     };
-    let Command::Serve(arguments) = cli.command;
-    serve(arguments, &environment, out, err)
+    match cli.command {
+        Command::Serve(arguments) => serve(arguments, &environment, out, err),
+        Command::Engine { arguments } => match environment.engine {
+            Some(engine) => (engine.run)(arguments, out, err),
+            None => {
+                let _ = writeln!(err, "error: this program has no engine in it: run shardform-node engine");
+                1
+            }
+        },
+    }
 }
 
 /// `serve` with arguments that are read already.
-pub fn serve(arguments: ServeArgs, environment: &Environment, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+pub fn serve(mut arguments: ServeArgs, environment: &Environment, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    if arguments.engine == EngineChoice::Embedded
+        && let Some(engine) = &environment.engine
+    {
+        arguments.engine = EngineChoice::Command(engine.command.clone());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(serve::serve(arguments, environment, out, err)),

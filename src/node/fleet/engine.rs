@@ -13,8 +13,10 @@ use crate::node::wanted::EngineKind;
 /// Which program is to run as cache nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// What each cluster asks for; where only the other one of redis-server and valkey-server is there, that one.
+    /// The engine within the program that serves, for all clusters.
     #[default]
+    Embedded,
+    /// What each cluster asks for; where only the other one of redis-server and valkey-server is there, that one.
     Auto,
     /// `redis-server` for all clusters.
     RedisServer,
@@ -31,9 +33,10 @@ pub enum EngineChoice {
 impl FromStr for EngineChoice {
     type Err = std::convert::Infallible;
 
-    /// `auto`, `redis-server`, `valkey-server`, `none`, or the path of a program.
+    /// `embedded`, `auto`, `redis-server`, `valkey-server`, `none`, or the path of a program.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
+            "embedded" => EngineChoice::Embedded,
             "auto" => EngineChoice::Auto,
             "redis-server" => EngineChoice::RedisServer,
             "valkey-server" => EngineChoice::ValkeyServer,
@@ -65,6 +68,9 @@ pub enum EngineMissing {
     /// The program that was named is not there.
     #[error("the engine {} is not there, or is not a program", .0.display())]
     NotAProgram(PathBuf),
+    /// The program that serves has no engine in it.
+    #[error("this program has no engine in it: name one with --engine PATH")]
+    NotEmbedded,
     /// Cache nodes are switched off.
     #[error("cache nodes are switched off by --engine none")]
     SwitchedOff,
@@ -74,6 +80,8 @@ pub enum EngineMissing {
 pub fn find(choice: &EngineChoice, kind: EngineKind, search_path: &OsStr) -> Result<Engine, EngineMissing> {
     let names = match (choice, kind) {
         (EngineChoice::None, _) => return Err(EngineMissing::SwitchedOff),
+        // Who serves has made a command of it, if there is one.
+        (EngineChoice::Embedded, _) => return Err(EngineMissing::NotEmbedded),
         (EngineChoice::Command(engine), _) => return Ok(engine.clone()),
         (EngineChoice::Program(path), _) => {
             let missing = || EngineMissing::NotAProgram(path.clone());
@@ -90,8 +98,11 @@ pub fn find(choice: &EngineChoice, kind: EngineKind, search_path: &OsStr) -> Res
 }
 
 impl Engine {
-    /// The program's name without its folder, such as `redis-server`.
+    /// The program's name without its folder, such as `redis-server`; `embedded` for the one within this program.
     pub fn name(&self) -> String {
+        if self.leading_arguments.last().is_some_and(|last| last == "engine") {
+            return "embedded".to_owned();
+        }
         self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
     }
 
