@@ -22,6 +22,8 @@ mod server;
 mod snapshots;
 mod sorted_sets;
 mod strings;
+#[cfg(test)]
+mod testing;
 mod transactions;
 
 use table::Table;

@@ -93,7 +93,7 @@ fn hash(pairs: &[(Vec<u8>, Vec<u8>)], limits: &hash::Limits) -> Option<Hash> {
 
 fn sorted_set(pairs: &[(Vec<u8>, f64)], limits: sorted_set::Limits) -> Option<SortedSet> {
     let mut set =
-        SortedSet::with_capacity(pairs.len(), pairs.iter().map(|(member, _)| member.len()).max().unwrap_or(0), limits);
+        SortedSet::expecting(pairs.len(), pairs.iter().map(|(member, _)| member.len()).max().unwrap_or(0), limits);
     let mut add = |member: &[u8], score| set.add(member, score, AddOptions::default(), limits);
     pairs.iter().all(|(member, score)| matches!(add(member, *score), Added::New(_))).then_some(set)
 }

@@ -69,12 +69,11 @@ struct Allowed {
     limit: bool,
 }
 
-/// The keys, and what comes after them; the number of keys is at `place`.
-fn keys<'a, 'b>(
-    arguments: &'b [&'a [u8]],
-    place: usize,
-    command: &str,
-) -> Result<(&'b [&'a [u8]], &'b [&'a [u8]]), Error> {
+/// Keys, and the options behind them.
+type KeysAndOptions<'a, 'b> = (&'b [&'a [u8]], &'b [&'a [u8]]);
+
+/// The keys, whose number is at `place`, and what comes after them.
+fn keys<'a, 'b>(arguments: &'b [&'a [u8]], place: usize, command: &str) -> Result<KeysAndOptions<'a, 'b>, Error> {
     let number = integer(arguments[place])?;
     let number = usize::try_from(number).ok().filter(|number| *number > 0);
     let number =
@@ -277,7 +276,7 @@ fn tell(engine: &mut Engine, arguments: &[&[u8]], operation: Operation, command:
     let allowed = Allowed { weights: operation != Operation::Difference, scores: true, limit: false };
     let request = Request::parse(keys, options, allowed)?;
     let mut members = combine(operation, sources(&engine.keyspace, &request, &there), request.aggregate);
-    members.sort_unstable_by(|left, right| compare(left, right));
+    members.sort_unstable_by(compare);
     begin_members(&mut engine.reply, members.len(), request.with_scores);
     for (score, bytes) in &members {
         member(&mut engine.reply, (Element::Bytes(bytes), *score), request.with_scores);
@@ -310,7 +309,7 @@ fn keep(engine: &mut Engine, arguments: &[&[u8]], operation: Operation, event: &
     let limits = limits(engine);
     let members = combine(operation, sources(&engine.keyspace, &request, &there), request.aggregate);
     let longest = members.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
-    let mut result = SortedSet::with_capacity(members.len(), longest, limits);
+    let mut result = SortedSet::expecting(members.len(), longest, limits);
     for (score, bytes) in &members {
         result.add(bytes, *score, AddOptions::default(), limits);
     }

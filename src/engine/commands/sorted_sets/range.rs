@@ -171,7 +171,7 @@ pub(super) fn zrangestore(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
         let ranks = request.ranks(set);
         // A small set takes the sign off zeros; only a range of ranks tells at once that the result is none.
         if matches!(request.bounds, Bounds::Ranks(..)) {
-            result = SortedSet::with_capacity(ranks.len(), 0, limits);
+            result = SortedSet::with_capacity(ranks.len(), limits);
         }
         for (member, score) in set.range(ranks) {
             result.add(member.to_text(&mut itoa::Buffer::new()), score, AddOptions::default(), limits);

@@ -54,8 +54,13 @@ impl SortedSet {
         Self::default()
     }
 
+    /// An empty one that is about to get this many members.
+    pub fn with_capacity(members: usize, limits: Limits) -> Self {
+        Self::expecting(members, 0, limits)
+    }
+
     /// An empty one that is about to get this many members, of which the longest has so many bytes.
-    pub fn with_capacity(members: usize, longest: usize, limits: Limits) -> Self {
+    pub fn expecting(members: usize, longest: usize, limits: Limits) -> Self {
         if members > limits.max_listpack_entries || longest > limits.max_listpack_value {
             return Self { form: Form::Large(Box::new(Large::with_capacity(members))) };
         }
@@ -69,7 +74,7 @@ impl SortedSet {
         if small.is_ordered() && small.len() <= limits.max_listpack_entries {
             return Some(Self { form: Form::Small(small) });
         }
-        let mut set = Self::with_capacity(small.len(), 0, limits);
+        let mut set = Self::with_capacity(small.len(), limits);
         for (member, score) in small.range(0..small.len()) {
             set.add(member.to_text(&mut itoa::Buffer::new()), score, AddOptions::default(), limits);
         }
