@@ -12,6 +12,7 @@ use crate::engine::config::files::RealFiles;
 use crate::engine::config::load::{LoadError, Loaded, Sources, load};
 use crate::engine::config::{Config, REDIS_VERSION};
 use crate::engine::log::{Log, LogLevel};
+use crate::engine::state::users::Users;
 
 const HELP: &str = "\
 One Redis-compatible node for local runs, tests and CI: clients and tools of Redis 7 take it for redis-server.
@@ -86,7 +87,16 @@ fn start(mut sources: Sources, bare: bool, parts: &mut Parts<'_>, errors: &mut d
     }
     sources.file = sources.file.map(absolute);
     match load(&sources, &mut RealFiles, parts.is_command) {
-        Ok(loaded) => serve(loaded, bare, parts),
+        Ok(loaded) => match Users::configured(&loaded.config.access) {
+            Ok(_) => serve(loaded, bare, parts),
+            Err(error) => {
+                let error = LoadError::Whole {
+                    reason: format!("Error in user declaration '{}': {}", error.rule, error.reason),
+                };
+                print(errors, &format!("{error}\n"));
+                1
+            }
+        },
         Err(error @ LoadError::CannotOpen { .. }) => {
             early_log.warning(error);
             1

@@ -44,6 +44,9 @@ impl Engine {
         if !self.client.authenticated && !command.flags.has(Flags::NO_AUTH) {
             return Err(Error::fixed("NOAUTH Authentication required."));
         }
+        if self.client.restricted {
+            self.check_permission(id, arguments)?;
+        }
         self.route(command, arguments)?;
         if self.config.memory.maxmemory > 0 {
             self.check_memory(command)?;
@@ -179,8 +182,11 @@ impl Engine {
         let outer = std::mem::replace(&mut self.current, id);
         let instead = self.propagation.instead.take();
         let dirty = self.keyspace.dirty;
-        self.tell_monitors(command, arguments);
         let selected = self.keyspace.selected;
+        // What a script asks is shown behind the script.
+        if command.flags.has(Flags::SKIP_MONITOR) {
+            self.tell_monitors(command, arguments);
+        }
         let written = self.reply.len();
 
         let outcome = (command.execute)(self, arguments);
@@ -192,6 +198,9 @@ impl Engine {
             self.reply_error(&error);
         }
 
+        if !command.flags.has(Flags::SKIP_MONITOR) {
+            self.tell_monitors(command, arguments);
+        }
         let micros = u64::try_from((self.outside.now)() - before).unwrap_or(0);
         self.count(id, micros, failed);
         self.note_slow(command, arguments, micros);
@@ -303,6 +312,15 @@ impl Engine {
         }
         if self.good_replicas() < self.config.replication.min_replicas_to_write {
             return Err(Error::fixed("NOREPLICAS Not enough good replicas to write."));
+        }
+        let set = &self.config.snapshot;
+        if !self.snapshots.last_was_good && set.stop_writes_on_error && !set.save.is_empty() {
+            return Err(Error::fixed(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands \
+                 that may modify the data set are disabled, because this instance is configured to report errors during \
+                 writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+                 details about the RDB error.",
+            ));
         }
         Ok(())
     }

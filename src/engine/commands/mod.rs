@@ -6,19 +6,36 @@
 pub mod arguments;
 pub mod command;
 pub mod error;
+pub mod redaction;
 pub mod table;
 
+mod access;
+mod acl;
+mod client;
+mod client_line;
 mod cluster;
+mod configuration;
 mod connection;
+mod debug;
+mod digest;
 mod dispatch;
 mod elements;
+mod help;
+mod info;
+mod info_replication;
+mod info_sections;
+mod introspection;
+mod latency;
 mod lcs;
 mod lists;
+mod memory;
 mod migrate;
+mod monitor;
 mod pubsub;
 mod replication;
 mod scanning;
 mod server;
+mod slow;
 mod snapshots;
 mod sorted_sets;
 mod strings;
@@ -31,13 +48,24 @@ use table::Table;
 /// All commands.
 pub fn table() -> Table {
     Table::new(&[
+        access::COMMANDS,
+        acl::COMMANDS,
+        client::COMMANDS,
         cluster::COMMANDS,
+        configuration::COMMANDS,
         connection::COMMANDS,
+        debug::COMMANDS,
+        info::COMMANDS,
+        introspection::COMMANDS,
+        latency::COMMANDS,
         lists::COMMANDS,
+        memory::COMMANDS,
         migrate::COMMANDS,
+        monitor::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
         server::COMMANDS,
+        slow::COMMANDS,
         snapshots::COMMANDS,
         sorted_sets::COMMANDS,
         strings::COMMANDS,

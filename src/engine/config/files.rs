@@ -1,10 +1,8 @@
-//! The edge of configuration: the files it is read from and written to, and the working folder. The rest of the
+//! The edge of configuration: the files it is read from, and the working folder. The rest of the
 //! module sees only [`Files`], so that tests need no disk.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::io::{self, Read as _};
 
 /// What reading a configuration needs of the world.
 pub trait Files {
@@ -91,23 +89,12 @@ impl Files for NoFiles {
     }
 }
 
-/// Puts `content` in the place of a file, so that whoever reads it, or starts after a crash, sees the old or the new
-/// one whole.
-pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let temporary = Path::new(&name);
-    let written = write_new(temporary, content).and_then(|()| fs::rename(temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(temporary);
-        return written;
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    #[test]
+    fn errors_are_in_the_system_s_words() {
+        assert_eq!(words_of(&io::Error::from_raw_os_error(2)), "No such file or directory");
+    }
 }

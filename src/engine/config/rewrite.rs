@@ -1,5 +1,5 @@
 //! CONFIG REWRITE: the lines of a configuration file after a change, with its comments and its order kept. Text in and
-//! text out: [`super::files::replace_file`] writes it.
+//! text out: who asks for it writes it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

@@ -12,4 +12,5 @@ pub mod listpack;
 pub mod numbers;
 pub mod ordered;
 pub mod set;
+pub mod sha256;
 pub mod sorted_set;

@@ -30,6 +30,12 @@ impl Database {
         Database { slots: by_slot.then(|| Box::new(lists())), ..Database::default() }
     }
 
+    /// Forgets all keys; answers how many there were.
+    pub fn clear(&mut self) -> usize {
+        let by_slot = self.slots.is_some();
+        std::mem::replace(self, Database::new(by_slot)).len()
+    }
+
     /// How many keys it has, expired ones included.
     pub fn len(&self) -> usize {
         self.entries.len()

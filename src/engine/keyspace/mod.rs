@@ -10,6 +10,7 @@ pub mod evict;
 pub mod expires;
 pub mod value;
 pub mod watch;
+mod wholesale;
 
 use database::Database;
 use entry::Entry;

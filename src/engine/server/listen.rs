@@ -4,9 +4,11 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::StartError;
 use super::connection::Connection;
+use super::doors::Door;
 use super::shared::Shared;
 use crate::engine::config::settings::Network;
 use crate::engine::state::client::Client;
@@ -56,14 +58,21 @@ pub async fn bind_one(address: &str, port: u16, backlog: u32) -> std::io::Result
     Err(last)
 }
 
-/// Takes connections in for ever.
-pub async fn accept(listener: TcpListener, shared: Rc<Shared>) {
-    loop {
-        match listener.accept().await {
+/// Takes connections in until the door is closed.
+pub async fn accept(door: Door, shared: Rc<Shared>) {
+    while let Some(accepted) = door.accept().await {
+        match accepted {
             Ok((stream, _)) => begin(stream, &shared),
             // Out of descriptors, most likely: others will end.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
+    }
+}
+
+/// Takes connections in at doors that open later.
+pub async fn attend(mut doors: UnboundedReceiver<Door>, shared: Rc<Shared>) {
+    while let Some(door) = doors.recv().await {
+        tokio::task::spawn_local(accept(door, Rc::clone(&shared)));
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod bus;
 mod connection;
+mod doors;
 mod exchange;
 mod files;
+mod host;
 mod listen;
 mod shared;
 mod timer;
@@ -18,6 +20,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::engine::cluster::Cluster;
 use crate::engine::config::Config;
@@ -26,6 +29,8 @@ use crate::engine::log::Log;
 use crate::engine::program::{self, PidFile};
 use crate::engine::state::cluster::{bus_port, settings};
 use crate::engine::state::{Engine, Outside};
+use doors::{Door, Doors};
+use host::Machine;
 use shared::Shared;
 
 /// Why the server could not start.
@@ -84,8 +89,12 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let listeners = listen::bind(&config.network).await?;
     let _pid_file = PidFile::create(&config);
     program::announce(&config, &log, std::io::stdout().is_terminal());
+    let doors: Vec<Door> = listeners.into_iter().map(Door::new).collect();
+    let (attendant, arrivals) = unbounded_channel();
+    let machine = Machine::new(Doors::new(doors.clone(), config.network.clone(), attendant), log.clone());
     let outside = Outside {
         now: clock(),
+        host: Box::new(machine),
         memory: Box::new(memory),
         create: files::creator(&config.general.dir),
         exchange: exchange::exchanger(),
@@ -101,9 +110,10 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let shared = Rc::new(Shared::new(engine, nodes_file, log));
     shared.settle(&mut shared.engine());
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    for listener in listeners {
-        tokio::task::spawn_local(listen::accept(listener, Rc::clone(&shared)));
+    for door in doors {
+        tokio::task::spawn_local(listen::accept(door, Rc::clone(&shared)));
     }
+    tokio::task::spawn_local(listen::attend(arrivals, Rc::clone(&shared)));
     for listener in bus_listeners {
         tokio::task::spawn_local(bus::accept(listener, Rc::clone(&shared)));
     }

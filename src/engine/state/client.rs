@@ -59,6 +59,10 @@ pub struct Client {
     pub user: Vec<u8>,
     /// Whether it may ask commands.
     pub authenticated: bool,
+    /// Whether its user may not do everything.
+    pub restricted: bool,
+    /// Whether it came by the socket in the file system.
+    pub from_unix_socket: bool,
     /// Its database.
     pub database: usize,
     /// Whether it speaks RESP3.
@@ -112,6 +116,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it is of this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+        self.from_unix_socket || host == "127.0.0.1" || host == "[::1]"
+    }
+
     /// Whether it gets messages of channels.
     pub fn is_subscribed(&self) -> bool {
         !(self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty())

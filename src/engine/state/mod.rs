@@ -7,10 +7,15 @@
 pub mod blocking;
 pub mod client;
 pub mod clients;
+pub mod host;
+pub mod latency;
+pub mod observed;
 pub mod propagation;
+pub mod slow_log;
 pub mod snapshot;
 pub mod statistics;
 pub mod transaction;
+pub mod users;
 
 mod blocked;
 pub mod cluster;
@@ -20,9 +25,11 @@ mod tick;
 
 use client::{Client, ClientId};
 use clients::Clients;
+use observed::Observed;
 use propagation::Propagation;
 use snapshot::Snapshots;
 use statistics::Statistics;
+use users::Users;
 
 pub use feed::Fed;
 
@@ -45,6 +52,8 @@ pub struct Outside {
     pub create: Box<dyn Fn(&str) -> Result<Box<dyn NewFile>, String>>,
     /// Asks another node, and waits for its replies.
     pub exchange: Box<Exchange>,
+    /// The machine.
+    pub host: Box<dyn host::Host>,
     /// The seed of everything that is random.
     pub seed: u64,
 }
@@ -134,6 +143,12 @@ pub struct Engine {
     pub tasks: Vec<Task>,
     /// What is outside.
     pub outside: Outside,
+    /// What operators ask for.
+    pub observed: Observed,
+    /// Who may come in.
+    pub users: Users,
+    /// The command at hand is one of a script.
+    pub in_script: bool,
     /// The command at hand is one of a blocked client, asked again.
     pub retrying: bool,
     /// The command at hand may not block: it is in a transaction or in a script.
@@ -163,13 +178,24 @@ impl Engine {
     pub fn new(config: Config, outside: Outside) -> Self {
         let mut keyspace = Keyspace::new(config.general.databases as usize, config.cluster.enabled);
         keyspace.now = (outside.now)() / 1000;
+        let mut random = fastrand::Rng::with_seed(outside.seed);
+        let observed = Observed::new((outside.now)(), (outside.memory)(), &mut random);
+        let mut table = commands::table();
+        for (from, to) in &config.general.renamed_commands {
+            // What can't be renamed was refused when the configuration was read.
+            table.rename(from, to);
+        }
         let mut engine = Engine {
-            table: commands::table(),
+            // Rules that can't be applied were refused by then, too.
+            users: Users::configured(&config.access).unwrap_or_default(),
+            observed,
+            in_script: false,
+            table,
             keyspace,
             reply: Reply::default(),
             client: Box::default(),
             clients: Clients::default(),
-            random: fastrand::Rng::with_seed(outside.seed),
+            random,
             propagation: Propagation::default(),
             statistics: Statistics::default(),
             pool: Pool::default(),

@@ -28,6 +28,12 @@ pub struct Statistics {
     pub connections: u64,
     /// Connections that were refused.
     pub rejected_connections: u64,
+    /// Full synchronisations of replicas.
+    pub full_synchronisations: u64,
+    /// Replicas that could go on where they were.
+    pub partial_synchronisations: u64,
+    /// Replicas that wanted to, and could not.
+    pub refused_partial_synchronisations: u64,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
     /// Error replies in all.

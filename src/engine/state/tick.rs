@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::client::Client;
+use super::observed::Counters;
 
 /// How many expired keys go at a time, so that clients needn't wait long.
 const EXPIRED_AT_ONCE: usize = 1000;
@@ -14,6 +15,9 @@ impl Engine {
         self.look_at_clock();
         let used = (self.outside.memory)();
         self.statistics.peak_memory = self.statistics.peak_memory.max(used);
+        let counted = &self.statistics;
+        let counters = Counters { commands: counted.calls, input: counted.input_bytes, output: counted.output_bytes };
+        self.observed.rates.sample(self.keyspace.now, counters);
         let mut busy = false;
         if self.active_expire && self.paused_until.is_none() {
             busy |= self.keyspace.expire_some(EXPIRED_AT_ONCE) == EXPIRED_AT_ONCE;
@@ -63,8 +67,7 @@ impl Engine {
         self.look_at_clock();
         client.since = self.now();
         client.last_active = self.now();
-        client.user = b"default".to_vec();
-        client.authenticated = self.config.access.requirepass.is_empty();
+        self.greet(&mut client);
         Ok(self.clients.add(Box::new(client)))
     }
 
