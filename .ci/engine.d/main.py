@@ -5,13 +5,14 @@ import signal
 import sys
 from pathlib import Path
 
+import figures
 import oracle
 import redis_suite
 import tools
 from context import Context
 from servers import Program
 
-SUITES = {module.NAME: module for module in (redis_suite, oracle)}
+SUITES = {module.NAME: module for module in (redis_suite, oracle, figures)}
 
 
 def parsed() -> argparse.Namespace:
