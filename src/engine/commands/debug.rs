@@ -229,7 +229,7 @@ fn populate(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 fn reload(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     let has = |word: &str| arguments[2..].iter().any(|argument| is(argument, word));
     let known = |argument: &&[u8]| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|word| is(argument, word));
-    if !arguments[2..].iter().all(|argument| known(argument)) {
+    if !arguments[2..].iter().all(known) {
         return Err(Error::fixed("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }
     if !has("NOSAVE") {
@@ -310,6 +310,7 @@ fn protocol(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     match arguments[2].to_ascii_lowercase().as_slice() {
         b"string" => reply.text("Hello World"),
         b"integer" => reply.integer(12345),
+        #[expect(clippy::approx_constant, reason = "what DEBUG PROTOCOL answers, and no approximation")]
         b"double" => reply.double(3.141),
         b"bignum" if resp3 => reply.raw(b"(1234567999999999999999999999999999999\r\n"),
         b"bignum" => reply.text("1234567999999999999999999999999999999"),

@@ -25,7 +25,7 @@ impl Desk {
         let mut config = Config::new();
         change(&mut config);
         let now = { Rc::clone(&micros) };
-        let outside = Outside { now: Box::new(move || now.get()), memory: Box::new(|| 0), seed: 7 };
+        let outside = Outside { now: Box::new(move || now.get()), ..Outside::nowhere() };
         let mut desk = Self { engine: Engine::new(config, outside), micros };
         desk.connect(false);
         desk

@@ -12,5 +12,4 @@ pub mod listpack;
 pub mod numbers;
 pub mod ordered;
 pub mod set;
-pub mod sha256;
 pub mod sorted_set;

@@ -5,7 +5,7 @@
 /// A Lua number as a 64-bit integer: cut towards zero, and the smallest integer where it doesn't fit (as x86-64 does).
 pub(super) fn to_integer(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if number >= -LIMIT && number < LIMIT {
+    if (-LIMIT..LIMIT).contains(&number) {
         #[expect(clippy::cast_possible_truncation, reason = "in range, and cutting the fraction is the rule")]
         let integer = number as i64;
         integer

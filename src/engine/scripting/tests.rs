@@ -402,7 +402,7 @@ fn random_numbers_follow_the_seed() {
     assert_eq!(run(seeded), run(seeded));
     let mut scripts = Scripts::new(false);
     let script = scripts.load(b"return tostring(math.random())").expect("fine");
-    let mut draw = || {
+    let draw = || {
         let mut out = Vec::new();
         script.run(&Invocation { keys: &[], arguments: &[], resp: 2 }, &mut Fake::default(), &mut out);
         out

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::StartError;
 use super::shared::Shared;
 use crate::engine::log::Log;
-use crate::engine::state::{Engine, NewFile};
+use crate::engine::state::{CreateFile, Engine, NewFile};
 
 /// How much is read at once, bytes.
 const PIECE: usize = 256 * 1024;
@@ -58,7 +58,7 @@ impl Drop for Replacement {
 }
 
 /// Begins files in a folder.
-pub fn creator(folder: &str) -> Box<dyn Fn(&str) -> Result<Box<dyn NewFile>, String>> {
+pub fn creator(folder: &str) -> Box<CreateFile> {
     let folder = PathBuf::from(folder);
     Box::new(move |name| match Replacement::begin(folder.join(name)) {
         Ok(file) => Ok(Box::new(file)),

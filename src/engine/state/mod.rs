@@ -49,7 +49,7 @@ pub struct Outside {
     /// Memory that is taken, bytes.
     pub memory: Box<dyn Fn() -> usize>,
     /// Begins to write a file of this name in the working folder.
-    pub create: Box<dyn Fn(&str) -> Result<Box<dyn NewFile>, String>>,
+    pub create: Box<CreateFile>,
     /// Asks another node, and waits for its replies.
     pub exchange: Box<Exchange>,
     /// The machine.
@@ -57,6 +57,9 @@ pub struct Outside {
     /// The seed of everything that is random.
     pub seed: u64,
 }
+
+/// Begins a file of this name.
+pub type CreateFile = dyn Fn(&str) -> Result<Box<dyn NewFile>, String>;
 
 /// Sends a request to a host and port, and waits so many milliseconds for so many lines of replies.
 pub type Exchange = dyn Fn(&str, u16, i64, &[u8], usize) -> Result<Vec<String>, ExchangeError>;
@@ -85,6 +88,21 @@ pub trait NewFile {
     /// # Errors
     /// What the system says.
     fn finish(self: Box<Self>) -> Result<(), String>;
+}
+
+impl Outside {
+    /// One without files, network or time, for tests.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        Outside {
+            now: Box::new(|| 1_700_000_000_000_000),
+            memory: Box::new(|| 0),
+            create: Box::new(|_| Err("there is no disk".to_owned())),
+            exchange: Box::new(|_, _, _, _, _| Err(ExchangeError::Connect)),
+            host: Box::new(host::NoHost::default()),
+            seed: 7,
+        }
+    }
 }
 
 impl std::fmt::Debug for Outside {

@@ -8,6 +8,9 @@ use crate::engine::rdb::{self, Entry, Item, Limits, Meta, Options, RdbError, Rea
 /// How much is handed on at once, bytes.
 const PIECE: usize = 1024 * 1024;
 
+/// Remarks in a snapshot: names and values.
+pub type Remarks = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What is remembered of snapshots on disk.
 #[derive(Clone, Debug)]
 pub struct Snapshots {
@@ -119,10 +122,7 @@ impl Engine {
     ///
     /// # Errors
     /// It is no snapshot, or damaged; what came before the damage is there by then.
-    pub fn load_snapshot(
-        &mut self,
-        mut pieces: impl FnMut() -> std::io::Result<Vec<u8>>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RdbError> {
+    pub fn load_snapshot(&mut self, mut pieces: impl FnMut() -> std::io::Result<Vec<u8>>) -> Result<Remarks, RdbError> {
         let mut reader = Reader::new(self.config.snapshot.checksum);
         let mut remarks = Vec::new();
         let authority = std::mem::replace(&mut self.keyspace.authority, Authority::Obeying);

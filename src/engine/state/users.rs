@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use crate::engine::config::settings::Access;
-use crate::engine::data::sha256;
 
 /// The user that every connection begins as.
 pub const DEFAULT: &[u8] = b"default";
@@ -62,7 +63,7 @@ impl User {
 
     /// Whether it may come in with this password.
     pub fn accepts(&self, password: &[u8]) -> bool {
-        self.enabled && (self.no_password || self.passwords.contains(&sha256::hexadecimal(password)))
+        self.enabled && (self.no_password || self.passwords.contains(&digest(password)))
     }
 
     /// The user as rules that make it again.
@@ -117,8 +118,8 @@ impl User {
     fn apply_password(&mut self, rule: &[u8]) -> Result<(), &'static str> {
         const FINER: &str = "Only passwords and all or nothing are supported by this engine";
         match rule {
-            [b'>', password @ ..] => self.add_password(sha256::hexadecimal(password)),
-            [b'<', password @ ..] => self.remove_password(&sha256::hexadecimal(password))?,
+            [b'>', password @ ..] => self.add_password(digest(password)),
+            [b'<', password @ ..] => self.remove_password(&digest(password))?,
             [b'#', digest @ ..] => self.add_password(checked_digest(digest)?),
             [b'!', digest @ ..] => self.remove_password(&checked_digest(digest)?)?,
             [b'~' | b'&' | b'+' | b'-' | b'%' | b'(', ..] => return Err(FINER),
@@ -220,7 +221,7 @@ impl Users {
         user.passwords.clear();
         user.no_password = password.is_empty();
         if !password.is_empty() {
-            user.passwords.push(sha256::hexadecimal(password));
+            user.passwords.push(digest(password));
         }
     }
 
@@ -228,6 +229,11 @@ impl Users {
     pub fn lines(&self) -> Vec<Vec<u8>> {
         self.iter().map(|(name, user)| [name, b" ", user.describe().as_bytes()].concat()).collect()
     }
+}
+
+/// A password as it is kept: its SHA-256 in hexadecimal digits.
+fn digest(password: &[u8]) -> String {
+    Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
