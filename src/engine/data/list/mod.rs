@@ -86,6 +86,10 @@ impl List {
     }
 
     fn push_node(&mut self, end: End, node: Node) {
+        if self.nodes.is_empty() {
+            // Most lists have one node, and a deque would make room for four.
+            self.nodes.reserve_exact(1);
+        }
         match end {
             End::Head => self.nodes.push_front(node),
             End::Tail => self.nodes.push_back(node),
