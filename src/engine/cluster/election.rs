@@ -69,6 +69,9 @@ impl Cluster {
         let manual = self.manual.may_take_over();
         if !self.has_reason_to_fail_over(manual) {
             self.election.obstacle = None;
+            if !self.election.asked {
+                self.election.restart();
+            }
             return;
         }
         if !manual && self.data_is_too_old(world) {

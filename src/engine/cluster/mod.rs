@@ -2,7 +2,9 @@
 //!
 //! [`Cluster`] is one node's view. The edge hands in what happens (`tick`, `link_accepted`, `link_opened`,
 //! `link_closed`, `receive`, `command`, `publish`) together with a [`World`], and carries out the [`Effect`]s that
-//! come back, in their order. In reading order:
+//! come back, in their order. It calls `tick` when `next_tick` says so, which may be sooner after any step, and
+//! `replication_advanced` when a replica has taken in its primary's data or, while `waits_for_replication`, more of its
+//! stream. In reading order:
 //!
 //! * [`slots`], [`node_id`], [`flags`], [`node`], [`settings`]: the values; [`message`]: bytes of the bus.
 //! * `state` and `configuration`: small changes, and who serves what; [`nodes_conf`]: all of it as text.

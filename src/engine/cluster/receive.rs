@@ -155,7 +155,7 @@ impl Cluster {
             self.send_ping(link, Kind::Pong, world);
         }
         let sender = match from.node.filter(|_| !from.inbound) {
-            Some(node) => match self.check_identity(node, link, header, sender) {
+            Some(node) => match self.check_identity(node, link, header, sender, world) {
                 Some(node) => Some(node),
                 None => return,
             },
@@ -211,6 +211,7 @@ impl Cluster {
         link: LinkId,
         header: &Header<'_>,
         sender: Option<NodeIndex>,
+        world: &mut World<'_>,
     ) -> Option<NodeIndex> {
         if !self.nodes[node].in_handshake() {
             if self.nodes[node].id == header.sender {
@@ -232,6 +233,8 @@ impl Cluster {
         flags.clear(Flags::HANDSHAKE);
         flags.set(header.flags.only(Flags::PRIMARY | Flags::REPLICA));
         self.take_header(node, header);
+        // What it said before its name was known was not taken in, and may be newer than this answer.
+        self.send_ping(link, Kind::Ping, world);
         self.todo.announce = true;
         self.save_and_update();
         Some(node)

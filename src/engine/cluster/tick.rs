@@ -44,13 +44,15 @@ impl Cluster {
         if self.todo.announce {
             at = at.min(self.announce_due_at());
         }
-        at = at.min(self.election.due_at().unwrap_or(at));
+        // Where it is due and was not begun, something else is in the way.
+        at = at.min(self.election.due_at().filter(|due| *due > now).unwrap_or(at));
         for (index, node) in self.nodes.iter() {
-            if index == MYSELF || node.flags.any(Flags::NO_ADDRESS) {
+            if index == MYSELF || node.flags.any(Flags::NO_ADDRESS) || node.ip.is_empty() {
                 continue;
             }
             let due = match (node.link, node.ping_sent) {
                 (None, _) => self.connect_due_at(index),
+                _ if node.in_handshake() => node.created_at + self.handshake_timeout() + 1,
                 (Some(_), 0) => node.pong_received + self.ping_interval() + 1,
                 (Some(_), _) if !node.is_suspect() => self.fails_at(index),
                 _ => at,
@@ -75,6 +77,11 @@ impl Cluster {
         }
     }
 
+    /// How long a node may take to tell its name.
+    fn handshake_timeout(&self) -> u64 {
+        self.settings.node_timeout.max(1000)
+    }
+
     /// How long after an answer a node is pinged again.
     fn ping_interval(&self) -> u64 {
         let timeout = self.settings.node_timeout;
@@ -83,12 +90,12 @@ impl Cluster {
 
     /// Connects to, pings or suspects one other node.
     fn tend(&mut self, index: NodeIndex, world: &mut World<'_>) {
-        let (now, timeout) = (world.now, self.settings.node_timeout);
+        let now = world.now;
         let node = &self.nodes[index];
         if index == MYSELF {
             return;
         }
-        if node.in_handshake() && now > node.created_at + timeout.max(1000) {
+        if node.in_handshake() && now > node.created_at + self.handshake_timeout() {
             return self.delete_node(index);
         }
         self.connect_if_due(index, now);

@@ -316,6 +316,19 @@ fn a_minority_serves_nothing_and_rejoins() {
     }
 }
 
+#[test]
+fn a_quiet_cluster_does_little() {
+    for dead in [None, Some(0), Some(4)] {
+        let mut simulation = formed(9, 6, CALM);
+        dead.into_iter().for_each(|index| simulation.kill(index));
+        simulation.run_for(10_000);
+        let before = simulation.machines[1].steps;
+        simulation.run_for(10_000);
+        let a_second = (simulation.machines[1].steps - before) / 10;
+        assert!(a_second < 200, "{a_second} steps a second with {dead:?} dead");
+    }
+}
+
 /// One thing that goes wrong, or right again.
 fn disturb(simulation: &mut Simulation) {
     let count = simulation.machines.len();

@@ -47,6 +47,8 @@ pub(super) struct Machine {
     /// Effects are done one after the other: until when the disk keeps this machine from sending.
     busy_until: u64,
     tick_at: u64,
+    /// How many steps it took.
+    pub(super) steps: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl Simulation {
                 paused_until: 0,
                 busy_until: 0,
                 tick_at: 0,
+                steps: 0,
             });
             simulation.boot(index);
         }
@@ -241,6 +244,7 @@ impl Simulation {
     ) -> T::Rest {
         let now = self.now;
         let machine = &mut self.machines[index];
+        machine.steps += 1;
         let replication_offset = machine.offset();
         let primary_link = match machine.last_heard {
             0 => PrimaryLink::Down { since: 0 },
