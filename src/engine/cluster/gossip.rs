@@ -180,6 +180,7 @@ impl Cluster {
         node.ip.clone_from(&entry.ip);
         (node.port, node.plain_port, node.bus_port) = (entry.port, entry.plain_port, entry.bus_port);
         if let Some(index) = self.nodes.add(node) {
+            self.note_replicas_of(index);
             self.connect_if_due(index, now);
             self.todo.announce = true;
             self.save();

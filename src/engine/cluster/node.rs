@@ -30,6 +30,8 @@ pub struct Node {
     pub slots: SlotSet,
     /// Its primary; `None` also where a replica's primary is not known here.
     pub replica_of: Option<NodeIndex>,
+    /// The name of the primary that it last claimed, whether that one is known here or not.
+    pub claims_primary: Option<NodeId>,
     /// Its replicas, in the order in which they were learned.
     pub replicas: Vec<NodeIndex>,
     /// Since when an answer is awaited; 0 where none is.
@@ -82,6 +84,7 @@ impl Node {
             config_epoch: 0,
             slots: SlotSet::default(),
             replica_of: None,
+            claims_primary: None,
             replicas: Vec::new(),
             ping_sent: 0,
             pong_received: 0,

@@ -232,6 +232,7 @@ impl Cluster {
         let flags = &mut self.nodes[node].flags;
         flags.clear(Flags::HANDSHAKE);
         flags.set(header.flags.only(Flags::PRIMARY | Flags::REPLICA));
+        self.note_replicas_of(node);
         self.take_header(node, header);
         // What it said before its name was known was not taken in, and may be newer than this answer.
         self.send_ping(link, Kind::Ping, world);
@@ -284,6 +285,7 @@ impl Cluster {
 
     /// Whether the sender is a primary, or whose replica.
     fn take_role(&mut self, sender: NodeIndex, header: &Header<'_>) {
+        self.nodes[sender].claims_primary = header.replica_of;
         let Some(primary) = header.replica_of else {
             return self.make_primary(sender);
         };
@@ -294,14 +296,29 @@ impl Cluster {
             flags.set(Flags::REPLICA);
             self.save_and_update();
         }
-        if let Some(primary) = self.nodes.find(&primary)
-            && self.nodes[sender].replica_of != Some(primary)
-        {
-            if let Some(before) = self.nodes[sender].replica_of.replace(primary) {
-                self.detach_replica(before, sender);
+        if let Some(primary) = self.nodes.find(&primary) {
+            self.note_primary(sender, primary);
+        }
+    }
+
+    fn note_primary(&mut self, replica: NodeIndex, primary: NodeIndex) {
+        if self.nodes[replica].replica_of != Some(primary) {
+            if let Some(before) = self.nodes[replica].replica_of.replace(primary) {
+                self.detach_replica(before, replica);
             }
-            self.attach_replica(primary, sender);
+            self.attach_replica(primary, replica);
             self.save();
+        }
+    }
+
+    /// A node is known now: those that claimed before to be its replicas are.
+    pub(super) fn note_replicas_of(&mut self, primary: NodeIndex) {
+        let id = self.nodes[primary].id;
+        for index in self.nodes.indices() {
+            let node = &self.nodes[index];
+            if index != MYSELF && node.is_replica() && node.replica_of.is_none() && node.claims_primary == Some(id) {
+                self.note_primary(index, primary);
+            }
         }
     }
 
