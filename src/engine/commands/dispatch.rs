@@ -48,13 +48,18 @@ impl Engine {
             self.check_permission(id, arguments)?;
         }
         self.route(command, arguments)?;
+        let flags = self.flags_of(command, arguments);
+        self.short_of_memory = false;
         if self.config.memory.maxmemory > 0 {
-            self.check_memory(command)?;
+            self.check_memory(command, flags)?;
         }
         if self.client.role != Role::Primary {
-            self.check_writes(command)?;
+            self.check_writes(command, flags)?;
         }
         self.check_context(command)?;
+        if self.script.is_some() && !flags.has(Flags::ALLOW_BUSY) {
+            return Err(super::scripting::BUSY);
+        }
         if self.pauses(id) {
             self.current = id;
             self.block(arguments, Cause::Pause, None, OnTimeout::Null);
@@ -66,8 +71,8 @@ impl Engine {
             if command.flags.has(Flags::NO_MULTI) {
                 return Err(Error::fixed("ERR Command not allowed inside a transaction"));
             }
-            transaction.writes |= command.flags.has(Flags::WRITE);
-            transaction.denies_oom |= command.flags.has(Flags::DENYOOM);
+            transaction.writes |= flags.has(Flags::WRITE);
+            transaction.denies_oom |= flags.has(Flags::DENYOOM);
             transaction.commands.push((id, Kept::new(arguments)));
             return Ok(Admitted::Queued);
         }
@@ -99,21 +104,22 @@ impl Engine {
         Ok(id)
     }
 
-    fn check_memory(&mut self, command: &Command) -> Result<(), Error> {
-        let mut needs = command.flags.has(Flags::DENYOOM);
+    fn check_memory(&mut self, command: &Command, flags: Flags) -> Result<(), Error> {
+        let mut needs = flags.has(Flags::DENYOOM);
         if command.name == "exec" {
             needs = self.client.transaction.as_ref().is_some_and(|transaction| transaction.denies_oom);
         }
         // Evicting is worth its time before any command that may be the last one for a while.
-        if !self.make_room() && needs && self.client.role != Role::Primary {
+        self.short_of_memory = !self.make_room();
+        if self.short_of_memory && needs && self.client.role != Role::Primary {
             return Err(Error::fixed("OOM command not allowed when used memory > 'maxmemory'."));
         }
         Ok(())
     }
 
-    fn check_writes(&mut self, command: &Command) -> Result<(), Error> {
+    fn check_writes(&mut self, command: &Command, flags: Flags) -> Result<(), Error> {
         let in_transaction = || self.client.transaction.as_ref().is_some_and(|transaction| transaction.writes);
-        let writes = command.flags.has(Flags::WRITE) || (command.name == "exec" && in_transaction());
+        let writes = flags.has(Flags::WRITE) || (command.name == "exec" && in_transaction());
         if writes {
             self.check_may_write()?;
         }
@@ -306,7 +312,10 @@ impl Engine {
     }
 
     /// Whether keys may be changed by the client at hand.
-    fn check_may_write(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// They may not, or not now.
+    pub fn check_may_write(&self) -> Result<(), Error> {
         if self.keyspace.authority != Authority::Own && self.config.replication.read_only {
             return Err(Error::fixed("READONLY You can't write against a read only replica."));
         }

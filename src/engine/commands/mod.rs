@@ -34,6 +34,7 @@ mod monitor;
 mod pubsub;
 mod replication;
 mod scanning;
+mod scripting;
 mod server;
 mod slow;
 mod snapshots;
@@ -64,6 +65,7 @@ pub fn table() -> Table {
         monitor::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
+        scripting::COMMANDS,
         server::COMMANDS,
         slow::COMMANDS,
         snapshots::COMMANDS,

@@ -57,6 +57,12 @@ pub struct Script {
     world: Rc<World>,
 }
 
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scripts").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Scripts {
     /// An empty cache. `deprecated` gives scripts `newproxy`, `setfenv` and `getfenv`.
     pub fn new(deprecated: bool) -> Scripts {

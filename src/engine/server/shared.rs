@@ -75,6 +75,7 @@ impl Shared {
                     self.ends_unsaved.set(save == Some(false));
                     self.shutdown.notify_one();
                 }
+                Task::Log(level, line) => self.log.write(level, line),
             }
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
     pub fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Publish { channel, message, sharded } => self.deliver(&channel, &message, sharded),
+                Effect::Publish { channel, message, sharded } => _ = self.deliver(&channel, &message, sharded),
                 Effect::ReplicateOf { host, port } => self.follow(host, port),
                 Effect::StopReplicating => self.stop_following(),
                 Effect::FlushAll => self.clear_all(),

@@ -11,9 +11,11 @@ pub mod host;
 pub mod latency;
 pub mod observed;
 pub mod propagation;
+pub mod script;
 pub mod slow_log;
 pub mod snapshot;
 pub mod statistics;
+pub mod subscribers;
 pub mod transaction;
 pub mod users;
 
@@ -37,10 +39,12 @@ use crate::engine::cluster::{Cluster, Effect};
 use crate::engine::commands;
 use crate::engine::commands::table::{CommandId, Table};
 use crate::engine::config::Config;
+use crate::engine::config::choices::LogLevel;
 use crate::engine::keyspace::Keyspace;
 use crate::engine::keyspace::events::Classes;
 use crate::engine::keyspace::evict::Pool;
 use crate::engine::resp::Reply;
+use crate::engine::scripting::Scripts;
 
 /// What the engine needs of the outside: functions, so that tests can have others.
 pub struct Outside {
@@ -127,6 +131,8 @@ pub enum Task {
         /// The whole snapshot.
         bytes: Vec<u8>,
     },
+    /// A line for the log.
+    Log(LogLevel, String),
     /// End the process.
     Shutdown {
         /// Write a snapshot before; `None`: if there are save points.
@@ -189,6 +195,18 @@ pub struct Engine {
     pub snapshots: Snapshots,
     /// This node's view of its cluster, where it is in one.
     pub cluster: Option<Box<Cluster>>,
+    /// Who has subscribed to what.
+    pub subscribers: subscribers::Subscribers,
+    /// Scripts that are known.
+    pub scripts: Scripts,
+    /// The script that runs.
+    pub script: Option<script::Running>,
+    /// Serves other clients while a script runs on and on.
+    pub pump: Option<script::Pump>,
+    /// Memory was above its limit when the command at hand began.
+    pub short_of_memory: bool,
+    /// Scripts may ask every command: DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub allow_noscript: bool,
 }
 
 impl Engine {
@@ -229,6 +247,12 @@ impl Engine {
             failover_pause: None,
             snapshots: Snapshots::default(),
             cluster: None,
+            subscribers: subscribers::Subscribers::default(),
+            scripts: Scripts::new(false),
+            script: None,
+            pump: None,
+            short_of_memory: false,
+            allow_noscript: false,
             config,
             outside,
         };
@@ -270,7 +294,10 @@ impl Engine {
     /// Sends bytes to a client out of turn, whichever it is.
     pub fn push(&mut self, id: ClientId, bytes: &[u8]) {
         if id == self.client.id {
-            self.reply.raw(bytes);
+            match &mut self.script {
+                Some(script) => script.pushed.extend_from_slice(bytes),
+                None => self.reply.raw(bytes),
+            }
         } else if let Some(client) = self.clients.get_mut(id) {
             client.output.extend_from_slice(bytes);
             let task = Task::Wake(client.slot);

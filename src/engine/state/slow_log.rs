@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn long_commands_are_shortened() {
-        let long = vec![b'x'; 200];
+        let long = [b'x'; 200];
         let many: Vec<&[u8]> = std::iter::repeat_n(&long[..], 40).collect();
         let kept = shortened("sadd", &many);
         assert_eq!(kept.len(), 32);
