@@ -85,9 +85,9 @@ pub struct ServeArgs {
     /// Where the parts of EC2 that are not answered here are asked for
     #[arg(long, value_name = "URL")]
     pub ec2_endpoint: Option<String>,
-    /// Program that runs as cache nodes: embedded, auto (what is installed of redis-server and valkey-server),
-    /// redis-server, valkey-server, none, or a path
-    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
+    /// Program that runs as cache nodes: auto (what is installed of redis-server and valkey-server, or else the embedded
+    /// engine), embedded, redis-server, valkey-server, none, or a path
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: EngineChoice,
 }
 
@@ -139,10 +139,8 @@ pub fn main(
 
 /// `serve` with arguments that are read already.
 pub fn serve(mut arguments: ServeArgs, environment: &Environment, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    if arguments.engine == EngineChoice::Embedded
-        && let Some(engine) = &environment.engine
-    {
-        arguments.engine = EngineChoice::Command(engine.command.clone());
+    if let Some(embedded) = &environment.engine {
+        arguments.engine = arguments.engine.or_embedded(&embedded.command, &environment.path);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {

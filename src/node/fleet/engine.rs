@@ -14,9 +14,10 @@ use crate::node::wanted::EngineKind;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The engine within the program that serves, for all clusters.
-    #[default]
     Embedded,
-    /// What each cluster asks for; where only the other one of redis-server and valkey-server is there, that one.
+    /// What each cluster asks for; where only the other one of redis-server and valkey-server is there, that one; and
+    /// where neither is, the embedded one.
+    #[default]
     Auto,
     /// `redis-server` for all clusters.
     RedisServer,
@@ -28,6 +29,14 @@ pub enum EngineChoice {
     Program(PathBuf),
     /// This command with arguments before those of redis-server.
     Command(Engine),
+}
+
+impl EngineChoice {
+    /// With the embedded engine's command in place of its name, also where nothing else is in the search path.
+    pub fn or_embedded(self, embedded: &Engine, search_path: &OsStr) -> Self {
+        let nothing_else = self == EngineChoice::Auto && find(&self, EngineKind::Redis, search_path).is_err();
+        if nothing_else || self == EngineChoice::Embedded { EngineChoice::Command(embedded.clone()) } else { self }
+    }
 }
 
 impl FromStr for EngineChoice {
@@ -201,6 +210,20 @@ mod tests {
         assert_eq!(found(path.to_str().unwrap(), EngineKind::Redis, &folder).unwrap(), "mine");
         let error = found("/nowhere/mine", EngineKind::Redis, &folder).unwrap_err();
         assert_eq!(error.to_string(), "the engine /nowhere/mine is not there, or is not a program");
+    }
+
+    #[test]
+    fn the_embedded_one_runs_where_nothing_else_is() {
+        let embedded = Engine { program: "/x/shardform-node".into(), leading_arguments: vec!["engine".into()] };
+        let (empty, full) = (folder_with(&[]), folder_with(&["redis-server"]));
+        let chosen =
+            |choice: EngineChoice, folder: &TestFolder| choice.or_embedded(&embedded, folder.path().as_os_str());
+        let command = EngineChoice::Command(embedded.clone());
+        assert_eq!(chosen(EngineChoice::Auto, &empty), command);
+        assert_eq!(chosen(EngineChoice::Auto, &full), EngineChoice::Auto);
+        assert_eq!(chosen(EngineChoice::Embedded, &full), command);
+        assert_eq!(chosen(EngineChoice::None, &empty), EngineChoice::None);
+        assert_eq!(embedded.name(), "embedded");
     }
 
     #[test]
