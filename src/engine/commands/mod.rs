@@ -11,6 +11,8 @@ pub mod table;
 
 mod access;
 mod acl;
+mod bitfield;
+mod bits;
 mod client;
 mod client_line;
 mod cluster;
@@ -20,11 +22,13 @@ mod debug;
 mod digest;
 mod dispatch;
 mod elements;
+mod expiry;
 mod help;
 mod info;
 mod info_replication;
 mod info_sections;
 mod introspection;
+mod keys;
 mod latency;
 mod lcs;
 mod lists;
@@ -33,11 +37,13 @@ mod migrate;
 mod monitor;
 mod pubsub;
 mod replication;
+mod scan;
 mod scanning;
 mod scripting;
 mod server;
 mod slow;
 mod snapshots;
+mod sort;
 mod sorted_sets;
 mod strings;
 #[cfg(test)]
@@ -51,13 +57,16 @@ pub fn table() -> Table {
     Table::new(&[
         access::COMMANDS,
         acl::COMMANDS,
+        bits::COMMANDS,
         client::COMMANDS,
         cluster::COMMANDS,
         configuration::COMMANDS,
         connection::COMMANDS,
         debug::COMMANDS,
+        expiry::COMMANDS,
         info::COMMANDS,
         introspection::COMMANDS,
+        keys::COMMANDS,
         latency::COMMANDS,
         lists::COMMANDS,
         memory::COMMANDS,
@@ -65,10 +74,12 @@ pub fn table() -> Table {
         monitor::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
+        scan::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
         slow::COMMANDS,
         snapshots::COMMANDS,
+        sort::COMMANDS,
         sorted_sets::COMMANDS,
         strings::COMMANDS,
         transactions::COMMANDS,

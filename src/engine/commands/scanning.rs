@@ -20,8 +20,19 @@ pub struct Scan<'a> {
 /// # Errors
 /// It is no number that a scan can have answered.
 pub fn cursor(argument: &[u8]) -> Result<u64, Error> {
-    let text = std::str::from_utf8(argument).ok();
-    text.and_then(|text| text.parse().ok()).ok_or(Error::fixed("ERR invalid cursor"))
+    // Read as C's `strtoul` does: nothing is 0, and a negative number counts down from 2^64.
+    let (negative, digits) = match argument {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if argument.is_empty() {
+        return Ok(0);
+    }
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let value: Option<u64> = text.and_then(|text| text.parse().ok());
+    let value = value.ok_or(Error::fixed("ERR invalid cursor"))?;
+    Ok(if negative { value.wrapping_neg() } else { value })
 }
 
 impl<'a> Scan<'a> {
@@ -69,6 +80,10 @@ mod tests {
         }
         assert_eq!(Scan::parse(&[b"count", b"x"], false), Err(Error::NOT_INTEGER));
         assert_eq!(cursor(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!([&b""[..], b"+5", b"-1"].map(cursor), [Ok(0), Ok(5), Ok(u64::MAX)]);
+        for wrong in [&b"-"[..], b"+-5", b" 5", b"5 ", b"18446744073709551616"] {
+            assert_eq!(cursor(wrong), Err(Error::fixed("ERR invalid cursor")));
+        }
         assert_eq!(cursor(b"a"), Err(Error::fixed("ERR invalid cursor")));
     }
 }

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod events;
 pub mod evict;
 pub mod expires;
+mod relocate;
 pub mod value;
 pub mod watch;
 mod wholesale;
@@ -165,6 +166,21 @@ impl Keyspace {
         Some(self.databases[self.selected].at(index))
     }
 
+    /// What a key holds, for reading: counts as a hit or a miss, and is no use that eviction goes by.
+    pub fn look(&mut self, key: &[u8]) -> Option<&Entry> {
+        match self.living(key) {
+            Some(index) => {
+                self.statistics.hits += 1;
+                Some(self.databases[self.selected].at(index))
+            }
+            None => {
+                self.statistics.misses += 1;
+                self.notify(Classes::KEY_MISS, "keymiss", key);
+                None
+            }
+        }
+    }
+
     /// The collection of a key, for reading.
     pub fn read_as<C: Collection>(&mut self, key: &[u8]) -> Result<Option<&C>, WrongType> {
         self.read(key).map(|value| C::of(value).ok_or(WrongType)).transpose()
@@ -292,13 +308,15 @@ impl Keyspace {
 
     /// A key at random that has not expired.
     pub fn random(&mut self, random: &mut fastrand::Rng) -> Option<Vec<u8>> {
-        // A database of expired keys that may not be deleted must not be searched for ever.
-        for _ in 0..100 {
+        // Expired keys that may not be deleted must not be searched for ever. Those that may are fewer each time.
+        let mut tries = 0;
+        while self.authority == Authority::Own || tries < 100 {
             let index = self.random_index(random)?;
             let key = self.database().at(index).key().to_vec();
             if self.living(&key).is_some() {
                 return Some(key);
             }
+            tries += 1;
         }
         let index = self.random_index(random)?;
         Some(self.database().at(index).key().to_vec())
