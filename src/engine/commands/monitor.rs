@@ -37,7 +37,7 @@ impl Engine {
     fn show_to_monitors(&mut self, arguments: &[&[u8]]) {
         let micros = (self.outside.now)();
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-        let from = match (self.in_script, self.client.from_unix_socket) {
+        let from = match (self.script.is_some(), self.client.from_unix_socket) {
             (true, _) => "lua".to_owned(),
             (false, true) => format!("unix:{}", self.config.network.unixsocket),
             (false, false) => self.client.address.clone(),

@@ -120,7 +120,7 @@ fn lolwut(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     }
     let width = 32;
     let rows = (0..8).map(|row: u32| {
-        let letter = |column: u32| if (row ^ column) * 2654435 % 7 < 3 { '/' } else { '\\' };
+        let letter = |column: u32| if ((row * 5) ^ (column * 3)) % 7 < 3 { '/' } else { '\\' };
         (0..width).map(letter).collect::<String>()
     });
     let text = format!("{}\nRedis ver. {REDIS_VERSION}\n", rows.collect::<Vec<_>>().join("\n"));

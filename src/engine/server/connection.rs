@@ -143,6 +143,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
+            if self.shared.engine().clients.at(self.place).is_none_or(|client| client.killed) {
+                return Poll::Ready(Ok(()));
+            }
             let sent = self.send(context)?;
             if self.ends
                 && (sent.is_ready() || self.shared.engine().clients.at(self.place).is_none_or(|client| client.killed))

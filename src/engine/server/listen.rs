@@ -1,9 +1,10 @@
 //! Listens, and takes connections in.
 
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::StartError;
@@ -73,6 +74,50 @@ pub async fn accept(door: Door, shared: Rc<Shared>) {
 pub async fn attend(mut doors: UnboundedReceiver<Door>, shared: Rc<Shared>) {
     while let Some(door) = doors.recv().await {
         tokio::task::spawn_local(accept(door, Rc::clone(&shared)));
+    }
+}
+
+/// Listens at the socket in the file system that is configured, if one is.
+///
+/// # Errors
+/// It can't be listened at.
+pub fn bind_path(network: &Network) -> Result<Option<UnixListener>, StartError> {
+    let path = &network.unixsocket;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    // One that an earlier node has left is in the way.
+    let _ = std::fs::remove_file(path);
+    let unusable = |error: std::io::Error| StartError::Listen { address: path.clone(), reason: error.to_string() };
+    let listener = UnixListener::bind(path).map_err(unusable)?;
+    if network.unixsocketperm > 0 {
+        let permissions = std::fs::Permissions::from_mode(network.unixsocketperm);
+        std::fs::set_permissions(path, permissions).map_err(unusable)?;
+    }
+    Ok(Some(listener))
+}
+
+/// Takes connections in at a socket in the file system, for ever.
+pub async fn accept_at_path(listener: UnixListener, path: String, shared: Rc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let address = format!("{path}:0");
+                let client = Client {
+                    address: address.clone(),
+                    local_address: address,
+                    descriptor: stream.as_raw_fd(),
+                    from_unix_socket: true,
+                    ..Client::default()
+                };
+                let place = shared.engine().welcome(client);
+                match place {
+                    Ok(place) => _ = tokio::task::spawn_local(Connection::new(stream, place, Rc::clone(&shared))),
+                    Err(refusal) => _ = stream.try_write(refusal.as_bytes()),
+                }
+            }
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::engine::cluster::Cluster;
 use crate::engine::config::Config;
-use crate::engine::config::settings::Network;
+use crate::engine::config::settings::{Network, ShutdownOptions};
 use crate::engine::log::Log;
 use crate::engine::program::{self, PidFile};
 use crate::engine::state::cluster::{bus_port, settings};
@@ -89,6 +89,8 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let listeners = listen::bind(&config.network).await?;
     let _pid_file = PidFile::create(&config);
     program::announce(&config, &log, std::io::stdout().is_terminal());
+    log.warning("Server initialized");
+    let (path, by_path) = (config.network.unixsocket.clone(), listen::bind_path(&config.network)?);
     let doors: Vec<Door> = listeners.into_iter().map(Door::new).collect();
     let (attendant, arrivals) = unbounded_channel();
     let machine = Machine::new(Doors::new(doors.clone(), config.network.clone(), attendant), log.clone());
@@ -114,27 +116,62 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
         tokio::task::spawn_local(listen::accept(door, Rc::clone(&shared)));
     }
     tokio::task::spawn_local(listen::attend(arrivals, Rc::clone(&shared)));
+    if let Some(listener) = by_path {
+        tokio::task::spawn_local(listen::accept_at_path(listener, path.clone(), Rc::clone(&shared)));
+    }
     for listener in bus_listeners {
         tokio::task::spawn_local(bus::accept(listener, Rc::clone(&shared)));
     }
     let timer = tokio::task::spawn_local(timer::run(Rc::clone(&shared)));
     shared.log.notice("Ready to accept connections");
-    tokio::select! {
-        _ = terminate.recv() => shared.log.warning("Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => shared.log.warning("Received SIGINT scheduling shutdown..."),
-        () = shared.shutdown.notified() => {}
+    loop {
+        let options = tokio::select! {
+            _ = terminate.recv() => {
+                shared.log.warning("Received SIGTERM scheduling shutdown...");
+                shared.engine().config.general.shutdown_on_sigterm
+            }
+            _ = interrupt.recv() => {
+                shared.log.warning("Received SIGINT scheduling shutdown...");
+                shared.engine().config.general.shutdown_on_sigint
+            }
+            // Who asked for it has seen to the rest.
+            () = shared.shutdown.notified() => ShutdownOptions { nosave: shared.ends_unsaved.get(), ..Default::default() },
+        };
+        shared.log.warning("User requested shutdown...");
+        if may_end(&shared, options) {
+            break;
+        }
     }
     timer.abort();
-    shared.log.warning("User requested shutdown...");
-    if shared.saves_at_end() {
-        shared.log.notice("Saving the final RDB snapshot before exiting.");
-        match shared.engine().save() {
-            Ok(()) => shared.log.notice("DB saved on disk"),
-            Err(error) => shared.log.warning(format_args!("Error trying to save the DB: {error}")),
-        }
+    if !path.is_empty() {
+        // It is of no use to anybody any more; a file that stays is replaced at the next start.
+        let _ = std::fs::remove_file(&path);
     }
     shared.log.warning("Redis is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Writes a last snapshot, if one is wanted; tells whether the node may end.
+fn may_end(shared: &Shared, options: ShutdownOptions) -> bool {
+    let mut engine = shared.engine();
+    if !options.save && (options.nosave || engine.config.snapshot.save.is_empty()) {
+        return true;
+    }
+    shared.log.notice("Saving the final RDB snapshot before exiting.");
+    match engine.save() {
+        Ok(()) => {
+            shared.log.notice("DB saved on disk");
+            true
+        }
+        Err(error) if options.force => {
+            shared.log.warning(format_args!("Error trying to save the DB. Exit anyway. {error}"));
+            true
+        }
+        Err(error) => {
+            shared.log.warning(format_args!("Error trying to save the DB, can't exit. {error}"));
+            false
+        }
+    }
 }
 
 /// Where nodes.conf is.

@@ -80,11 +80,6 @@ impl Shared {
         }
     }
 
-    /// Whether a snapshot is to be written when a signal ends the node.
-    pub fn saves_at_end(&self) -> bool {
-        !self.ends_unsaved.get() && !self.engine().config.snapshot.save.is_empty()
-    }
-
     /// The task of the client at `place` is woken by this from now on.
     pub fn set_waker(&self, place: usize, waker: &Waker) {
         let mut wakers = self.wakers.borrow_mut();

@@ -65,6 +65,7 @@ impl Engine {
 
     fn end_replies(&mut self) {
         self.client.output = std::mem::take(&mut self.reply).into_bytes();
+        self.check_own_output();
     }
 
     fn feed_current(&mut self, parser: &mut RequestParser, bytes: &[u8]) -> Fed {

@@ -22,6 +22,7 @@ pub mod users;
 mod blocked;
 pub mod cluster;
 mod feed;
+mod limits;
 mod memory;
 mod tick;
 
@@ -171,8 +172,8 @@ pub struct Engine {
     pub observed: Observed,
     /// Who may come in.
     pub users: Users,
-    /// The command at hand is one of a script.
-    pub in_script: bool,
+    /// When clients that stay away too long were last looked for, milliseconds since the epoch.
+    pub idlers_sought: i64,
     /// The command at hand is one of a blocked client, asked again.
     pub retrying: bool,
     /// The command at hand may not block: it is in a transaction or in a script.
@@ -225,7 +226,6 @@ impl Engine {
             // Rules that can't be applied were refused by then, too.
             users: Users::configured(&config.access).unwrap_or_default(),
             observed,
-            in_script: false,
             table,
             keyspace,
             reply: Reply::default(),
@@ -236,6 +236,7 @@ impl Engine {
             statistics: Statistics::default(),
             pool: Pool::default(),
             tasks: Vec::new(),
+            idlers_sought: 0,
             retrying: false,
             may_not_block: false,
             current: 0,
@@ -300,10 +301,12 @@ impl Engine {
             }
         } else if let Some(client) = self.clients.get_mut(id) {
             client.output.extend_from_slice(bytes);
-            let task = Task::Wake(client.slot);
+            let place = client.slot;
+            let task = Task::Wake(place);
             if self.tasks.last() != Some(&task) {
                 self.tasks.push(task);
             }
+            self.check_output(place);
         }
     }
 

@@ -22,6 +22,10 @@ impl Engine {
         if self.active_expire && self.paused_until.is_none() {
             busy |= self.keyspace.expire_some(EXPIRED_AT_ONCE) == EXPIRED_AT_ONCE;
         }
+        if self.keyspace.now - self.idlers_sought >= 1000 {
+            self.idlers_sought = self.keyspace.now;
+            self.disconnect_idlers();
+        }
         self.expire_blocked();
         if self.paused_until.is_some_and(|until| until <= self.now()) {
             self.end_pause();
@@ -62,6 +66,10 @@ impl Engine {
         if self.clients.len() >= self.config.clients.maxclients as usize {
             self.statistics.rejected_connections += 1;
             return Err("-ERR max number of clients reached\r\n".to_owned());
+        }
+        if let Some(refusal) = self.protection(&client) {
+            self.statistics.rejected_connections += 1;
+            return Err(refusal.to_owned());
         }
         self.statistics.connections += 1;
         self.look_at_clock();
