@@ -8,12 +8,13 @@ from pathlib import Path
 import figures
 import oracle
 import mixed_cluster
+import redis_rs
 import redis_suite
 import tools
 from context import Context
 from servers import Program
 
-SUITES = {module.NAME: module for module in (redis_suite, oracle, mixed_cluster, figures)}
+SUITES = {module.NAME: module for module in (redis_suite, redis_rs, oracle, mixed_cluster, figures)}
 
 
 def parsed() -> argparse.Namespace:
