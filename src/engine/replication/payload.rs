@@ -152,9 +152,10 @@ mod tests {
 
     const TEXT: &[u8; MARK] = b"0123456789abcdef0123456789abcdef01234567";
 
-    /// The snapshot and what follows it, read in pieces of this size.
-    #[expect(clippy::type_complexity, reason = "length, snapshot and rest, once")]
-    fn read(wire: &[u8], size: usize) -> Result<(Option<u64>, Vec<u8>, Vec<u8>), String> {
+    /// The told length, the snapshot, and what follows it.
+    type Parts = (Option<u64>, Vec<u8>, Vec<u8>);
+
+    fn read(wire: &[u8], size: usize) -> Result<Parts, String> {
         let (mut payload, mut length, mut snapshot, mut rest) = (Payload::default(), None, Vec::new(), Vec::new());
         let mut ended = false;
         for mut input in wire.chunks(size) {
