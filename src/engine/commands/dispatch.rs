@@ -146,7 +146,7 @@ impl Engine {
             );
             return Err(Error::worded(text));
         }
-        Ok(())
+        self.check_stale(command)
     }
 
     /// Whether the command must wait until a pause ends.

@@ -80,7 +80,7 @@ pub enum Effect {
     Log(String),
 }
 
-/// What was counted, for INFO.
+/// What was counted, for INFO; may be reset at any time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Full synchronisations begun.

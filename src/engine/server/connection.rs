@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::shared::Shared;
 use crate::engine::resp::RequestParser;
 use crate::engine::state::Fed;
+use crate::engine::state::client::{Client, Role};
 
 /// A buffer that has grown beyond this is not kept when it is empty, bytes.
 const KEPT: usize = 64 * 1024;
@@ -47,9 +48,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += count;
-            if let Some(client) = self.shared.engine().clients.at_mut(self.place) {
+            let mut engine = self.shared.engine();
+            if let Some(client) = engine.clients.at_mut(self.place) {
                 client.unsent = self.output.len() - self.sent;
             }
+            engine.replica_progresses(self.place);
         }
     }
 
@@ -61,6 +64,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.output = Vec::new();
         }
         let mut engine = self.shared.engine();
+        let is_idle_replica = |client: &Client| client.role == Role::Replica && client.output.is_empty();
+        if engine.clients.at(self.place).is_some_and(is_idle_replica) {
+            engine.serve_replica(self.place);
+            self.shared.settle(&mut engine);
+        }
         let Some(client) = engine.clients.at_mut(self.place) else { return false };
         self.ends |= client.closing || client.killed;
         if client.killed || client.output.is_empty() {

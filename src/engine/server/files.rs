@@ -106,7 +106,8 @@ pub fn load(engine: &mut Engine, log: &Log) -> Result<(), StartError> {
         piece.truncate(count);
         Ok(piece)
     };
-    engine.load_snapshot(&mut pieces).map_err(|error| unusable(error.to_string()))?;
+    let remarks = engine.load_snapshot(&mut pieces).map_err(|error| unusable(error.to_string()))?;
+    engine.remember_origin(&remarks);
     log.notice(format_args!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64()));
     Ok(())
 }

@@ -10,6 +10,7 @@ mod exchange;
 mod files;
 mod host;
 mod listen;
+mod primary;
 mod shared;
 mod timer;
 
@@ -108,6 +109,9 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     files::load(&mut engine, &log)?;
     if clustered {
         join(&mut engine, &nodes_file)?;
+    }
+    if let Some((host, port)) = engine.config.replication.primary.clone() {
+        engine.follow(host, port);
     }
     let shared = Rc::new(Shared::new(engine, nodes_file, log));
     shared.settle(&mut shared.engine());

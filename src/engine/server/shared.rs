@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 
 use super::bus::Bus;
 use super::files;
-use crate::engine::log::Log;
+use super::primary::Primary;
+use crate::engine::log::{Log, Role};
 use crate::engine::state::{Engine, Task};
 
 /// How much is read from a socket at once, bytes.
@@ -29,6 +30,8 @@ pub struct Shared {
     pub sooner: Notify,
     /// The links to other nodes.
     pub bus: Bus,
+    /// The link to the primary.
+    pub primary: Primary,
     /// Where log lines go.
     pub log: Log,
 }
@@ -44,6 +47,7 @@ impl Shared {
             ends_unsaved: Cell::new(false),
             sooner: Notify::new(),
             bus: Bus::new(nodes_file, log.clone()),
+            primary: Primary::default(),
             log,
         }
     }
@@ -58,6 +62,7 @@ impl Shared {
         if engine.tasks.is_empty() {
             return;
         }
+        self.log.set_role(if engine.replication.core.is_replica() { Role::Replica } else { Role::Primary });
         let wakers = self.wakers.borrow();
         for task in engine.tasks.drain(..) {
             match task {
@@ -70,6 +75,7 @@ impl Shared {
                 Task::Save { file, bytes } => {
                     tokio::task::spawn_local(files::save(file, bytes, Rc::clone(self)));
                 }
+                Task::Primary(task) => self.primary.perform(task, self),
                 Task::Bus(effect) => self.bus.perform(effect, self),
                 Task::Shutdown { save } => {
                     self.ends_unsaved.set(save == Some(false));

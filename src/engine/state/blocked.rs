@@ -27,7 +27,7 @@ impl Engine {
             return Ok(());
         }
         if self.may_not_block {
-            self.reply_timeout(on_timeout, 0);
+            self.reply_timeout(on_timeout);
             return Ok(());
         }
         let places: Vec<_> = keys.iter().map(|key| (self.keyspace.selected, key.to_vec())).collect();
@@ -102,7 +102,7 @@ impl Engine {
             let Some(place) = self.clients.place_of(id) else { continue };
             self.as_client(place, |engine| {
                 if let Some(blocked) = engine.unblock() {
-                    engine.reply_timeout(blocked.on_timeout, 0);
+                    engine.reply_waited(&blocked);
                 }
             });
         }
@@ -119,7 +119,7 @@ impl Engine {
             if let Some(blocked) = engine.unblock() {
                 match error {
                     Some(error) => engine.reply_error(&error),
-                    None => engine.reply_timeout(blocked.on_timeout, 0),
+                    None => engine.reply_waited(&blocked),
                 }
             }
         });
@@ -157,13 +157,22 @@ impl Engine {
         let client = std::mem::replace(&mut self.client, before);
         self.monitors.retain(|id| *id != client.id);
         self.clients.forget(&client);
+        self.replication_step(|core, now| core.gone(client.id, now));
     }
 
-    fn reply_timeout(&mut self, on_timeout: OnTimeout, replicas: usize) {
+    /// What a client gets that has waited.
+    fn reply_waited(&mut self, blocked: &Blocked) {
+        match blocked.cause {
+            Cause::Replicas { offset, .. } => self.reply.count(self.replication.core.acknowledged_by(offset)),
+            _ => self.reply_timeout(blocked.on_timeout),
+        }
+    }
+
+    fn reply_timeout(&mut self, on_timeout: OnTimeout) {
         match on_timeout {
             OnTimeout::Null => self.reply.null(),
             OnTimeout::NullArray => self.reply.null_array(),
-            OnTimeout::Replicas => self.reply.count(replicas),
+            OnTimeout::Replicas => self.reply.count(0),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a client sends becomes commands.
 
+use super::client::Role;
 use super::{Engine, Task};
 use crate::engine::resp::{Limits, Request, RequestParser};
 
@@ -105,6 +106,10 @@ impl Engine {
     #[inline]
     fn ask_ranges(&mut self, ranges: &[std::ops::Range<usize>], bytes: &[u8]) {
         match ranges.len() {
+            // A replica that is busy loading sends lone newlines.
+            0 if self.client.role == Role::Replica => {
+                self.replication.core.heard(self.client.id, self.keyspace.now);
+            }
             0 => {}
             count if count <= FEW => {
                 let mut few: [&[u8]; FEW] = [&[]; FEW];

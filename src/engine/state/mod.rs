@@ -11,6 +11,7 @@ pub mod host;
 pub mod latency;
 pub mod observed;
 pub mod propagation;
+pub mod replication;
 pub mod script;
 pub mod slow_log;
 pub mod snapshot;
@@ -30,6 +31,7 @@ use client::{Client, ClientId};
 use clients::Clients;
 use observed::Observed;
 use propagation::Propagation;
+use replication::{Following, PrimaryTask};
 use snapshot::Snapshots;
 use statistics::Statistics;
 use users::Users;
@@ -44,6 +46,7 @@ use crate::engine::config::choices::LogLevel;
 use crate::engine::keyspace::Keyspace;
 use crate::engine::keyspace::events::Classes;
 use crate::engine::keyspace::evict::Pool;
+use crate::engine::replication::Settings;
 use crate::engine::resp::Reply;
 use crate::engine::scripting::Scripts;
 
@@ -134,6 +137,8 @@ pub enum Task {
     },
     /// A line for the log.
     Log(LogLevel, String),
+    /// What the link to the primary needs.
+    Primary(PrimaryTask),
     /// End the process.
     Shutdown {
         /// Write a snapshot before; `None`: if there are save points.
@@ -208,6 +213,8 @@ pub struct Engine {
     pub short_of_memory: bool,
     /// Scripts may ask every command: DEBUG SET-DISABLE-DENY-SCRIPTS.
     pub allow_noscript: bool,
+    /// Its primary, and its replicas.
+    pub replication: Box<Following>,
 }
 
 impl Engine {
@@ -222,6 +229,7 @@ impl Engine {
             // What can't be renamed was refused when the configuration was read.
             table.rename(from, to);
         }
+        let replication = Box::new(Following::new(Settings::new(&config), random.fork(), keyspace.now));
         let mut engine = Engine {
             // Rules that can't be applied were refused by then, too.
             users: Users::configured(&config.access).unwrap_or_default(),
@@ -232,6 +240,7 @@ impl Engine {
             client: Box::default(),
             clients: Clients::default(),
             random,
+            replication,
             propagation: Propagation::default(),
             statistics: Statistics::default(),
             pool: Pool::default(),
@@ -271,6 +280,7 @@ impl Engine {
         clock.decay_minutes = self.config.memory.lfu_decay_time_minutes;
         let events = self.config.collections.notify_keyspace_events;
         self.keyspace.wanted_events = Classes(u32::from(events.0));
+        self.replication.core.settings = Settings::new(&self.config);
         self.apply_cluster_settings();
     }
 

@@ -45,6 +45,7 @@ impl Engine {
                 busy |= database.rehash(BUCKETS_AT_ONCE);
             }
         }
+        self.tick_replication();
         self.save_if_due();
         self.after_command();
         if busy {
