@@ -155,7 +155,7 @@ fn sort_read_only(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 
 fn run(engine: &mut Engine, arguments: &[&[u8]], may_store: bool) -> Outcome {
     let mut request = Request::parse(engine, &arguments[2..], may_store)?;
-    let steady = request.store.is_some() || engine.in_script;
+    let steady = request.store.is_some() || engine.script.is_some();
     let value = engine.keyspace.read(arguments[1]);
     if request.unsorted && steady && matches!(value, Some(Value::Set(_))) {
         // A set has no order of its own: what is stored, or a script sees, must be the same everywhere.
