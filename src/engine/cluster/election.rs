@@ -200,7 +200,9 @@ impl Cluster {
         self.log(Level::Warning, format!("Starting a failover election for epoch {}.", self.current_epoch));
         let bytes = self.message(Kind::VoteRequest, &Body::Nothing, world);
         self.send_to_all(Kind::VoteRequest, bytes);
-        self.save_and_sync();
+        // Need not be on the disk before: an epoch that is asked for again after a crash gets no vote twice, as the
+        // voters keep theirs.
+        self.save();
         self.todo.update_health = true;
     }
 

@@ -48,9 +48,9 @@ impl Frames {
         self.buffer.capacity()
     }
 
-    /// Gives back the memory of a large message once it is used up.
+    /// Gives back the memory once all is used up: most links are idle most of the time.
     fn shrink(&mut self) {
-        if self.taken == self.buffer.len() && self.buffer.capacity() > 16 * 1024 {
+        if self.taken == self.buffer.len() && self.buffer.capacity() > 0 {
             self.buffer = Vec::new();
             self.taken = 0;
         }
