@@ -103,7 +103,7 @@ class Run:
     def note(self, steps: list[Step], where: int, ours, theirs, seed: str, settings):
         """Remembers a failure; a new kind of failure is made short and shown."""
         step = steps[-1]
-        signature = (step.name, shape(ours), shape(theirs))
+        signature = (step.name, shape(ours), "" if is_unknown(ours) else shape(theirs))
         self.count(step.name)
         self.seen[signature] = self.seen.get(signature, 0) + 1
         if self.seen[signature] > TIMES_SHOWN:
@@ -159,6 +159,11 @@ class Run:
                 mark = "->" if step is failure.steps[-1] and place == where else "  "
                 print(f"  {mark} {shown_command(*command)}")
         print(f"     ours:         {failure.ours}\n     redis-server: {failure.theirs}", flush=True)
+
+
+def is_unknown(reply) -> bool:
+    """Whether ours lacks the command: one case is enough, whatever redis-server says."""
+    return isinstance(reply, resp.Error) and bytes(reply).startswith(b"ERR unknown command")
 
 
 def shown_command(connection: int, words: list[bytes]) -> str:

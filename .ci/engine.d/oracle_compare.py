@@ -87,5 +87,5 @@ def shown_whole(reply) -> str:
 def shape(reply) -> str:
     """What a failure is remembered by: the kind of reply, and an error's first words."""
     if isinstance(reply, Error):
-        return "error " + " ".join(bytes(reply).decode(errors="replace").split()[:4])
+        return "error " + " ".join(bytes(reply).decode(errors="replace").split()[:3])
     return type(reply).__name__

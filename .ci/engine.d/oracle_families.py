@@ -220,7 +220,6 @@ SORTED_SETS = """
 1 ZSCAN key 0 COUNT 5000 [MATCH pattern] => pairs fixed
 1 @zrandmember
 0.5 SADD alien:set member+
-0.3 SORT key ALPHA
 0.2 DEL key
 0.2 COPY key key REPLACE
 """
