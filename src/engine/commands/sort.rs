@@ -310,6 +310,7 @@ fn store(engine: &mut Engine, key: &[u8], sorted: &[SmallBytes], request: &Reque
 mod tests {
     use super::*;
     use crate::engine::commands::testing::Desk;
+    use crate::engine::data::{hash, set};
 
     #[test]
     fn numbers_and_texts_have_orders_of_their_own() {
@@ -334,7 +335,9 @@ mod tests {
         let mut desk = Desk::new();
         desk.expect("zadd z 1 a 2 b 3 c", ":3");
         desk.expect("mset w_a 3 w_b 1", "+OK");
-        desk.expect("hset h_a f one", ":1");
+        let mut hash = hash::Hash::new();
+        hash.set(b"f", b"one", &hash::Limits { max_listpack_entries: 9, max_listpack_value: 9 });
+        desk.engine.keyspace.set(b"h_a", hash.into_value(), false);
         desk.expect("sort z by w_*", "*3 $1 c $1 b $1 a");
         desk.expect("sort z by nosort desc get # get h_*->f", "*6 $1 c $-1 $1 b $-1 $1 a $3 one");
         desk.expect("sort z by w_* get w_* store out", ":3");
@@ -348,7 +351,12 @@ mod tests {
     #[test]
     fn a_set_is_stored_in_one_order() {
         let mut desk = Desk::new();
-        desk.expect("sadd s c a b", ":3");
+        let limits = set::Limits { max_intset_entries: 1 };
+        let mut set = set::Set::new();
+        for member in [b"c", b"a", b"b"] {
+            set.insert(member, &limits);
+        }
+        desk.engine.keyspace.set(b"s", set.into_value(), false);
         desk.expect("sort s by nosort store out", ":3");
         desk.expect("lrange out 0 -1", "*3 $1 a $1 b $1 c");
     }
@@ -366,7 +374,7 @@ mod tests {
     #[test]
     fn the_last_store_counts() {
         let places = |text: &'static str| key_places(&text.split(' ').map(str::as_bytes).collect::<Vec<_>>());
-        assert_eq!(places("sort a by store get store limit store store store b store c"), [1, 11]);
+        assert_eq!(places("sort a by store get store limit store store store b store c"), [1, 12]);
         assert_eq!(places("sort a store"), [1]);
     }
 }

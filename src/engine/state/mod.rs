@@ -222,6 +222,7 @@ impl Engine {
     pub fn new(config: Config, outside: Outside) -> Self {
         let mut keyspace = Keyspace::new(config.general.databases as usize, config.cluster.enabled);
         keyspace.now = (outside.now)() / 1000;
+        keyspace.clock.set(keyspace.now);
         let mut random = fastrand::Rng::with_seed(outside.seed);
         let observed = Observed::new((outside.now)(), (outside.memory)(), &mut random);
         let mut table = commands::table();
