@@ -151,6 +151,13 @@ impl Engine {
 
     fn route_in_cluster(&mut self, command: &'static Command, arguments: &[&[u8]]) -> Result<(), Error> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
+        // The most frequent case by far: one key, of a slot that is served here and stays.
+        if let Keys::Range { first, last: 1, .. } = command.keys
+            && let Some(key) = arguments.get(first)
+            && cluster.serves_plainly(key)
+        {
+            return Ok(());
+        }
         let queued: Vec<(&'static Command, Vec<&[u8]>)> = match &self.client.transaction {
             Some(transaction) if command.name == "exec" => {
                 let commands = transaction.commands.iter();

@@ -205,6 +205,7 @@ fn join(engine: &mut Engine, file: &Path) -> Result<(), StartError> {
     bus::save(file, &cluster.nodes_conf(), true).map_err(|error| unusable(error.to_string()))?;
     let target = cluster.replication_target();
     engine.cluster = Some(Box::new(cluster));
+    engine.cluster_step(|cluster, world| cluster.adopt_loaded_keys(world));
     if let Some((host, port)) = target {
         engine.follow(host, port);
     }

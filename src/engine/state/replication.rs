@@ -211,7 +211,15 @@ impl Engine {
     /// The primary has sent these bytes.
     pub fn primary_sent(&mut self, bytes: &[u8]) {
         self.look_at_clock();
+        let is_up = |engine: &Engine| engine.replication.core.link().is_some_and(|link| link.is_up());
+        let was_up = is_up(self);
         self.replication_step(|core, now| core.received(bytes, now));
+        // A failover by hand waits for the offset, and others are to hear at once of a replica that has data.
+        let came_up = !was_up && is_up(self);
+        if self.cluster.as_ref().is_some_and(|cluster| came_up || cluster.waits_for_replication()) {
+            self.cluster_step(|cluster, world| cluster.replication_advanced(world));
+            self.cluster_changed();
+        }
     }
 
     fn begin_load(&mut self) {
