@@ -67,6 +67,22 @@ pub fn counted_keys<'a, 'b>(arguments: &'b [&'a [u8]], count: usize) -> Result<(
     Ok((&arguments[count + 1..end], end))
 }
 
+/// The same for a command that may end with its keys.
+///
+/// # Errors
+/// The number is no positive integer, or greater than what follows.
+pub fn counted_keys_to_the_end<'a, 'b>(
+    arguments: &'b [&'a [u8]],
+    count: usize,
+) -> Result<(&'b [&'a [u8]], usize), Error> {
+    let keys = count_or(arguments[count], 1, "ERR numkeys should be greater than 0")?;
+    let end = (count + 1).saturating_add(keys);
+    if end > arguments.len() {
+        return Err(Error::fixed("ERR Number of keys can't be greater than number of args"));
+    }
+    Ok((&arguments[count + 1..end], end))
+}
+
 /// How many elements LMPOP and its kin take: the `COUNT` at the end, or 1.
 ///
 /// # Errors

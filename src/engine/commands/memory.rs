@@ -222,7 +222,10 @@ impl Engine {
         let tables: usize = self.keyspace.databases().iter().map(|database| database.table_bytes()).sum();
         let keys: usize = self.keyspace.databases().iter().map(|database| database.len()).sum();
         let startup = self.observed.startup_memory;
-        let (backlog, scripts) = (self.replication.core.heap_bytes(), (self.scripts.lua_memory(), self.scripts.cache_memory(), self.scripts.len()));
+        let (backlog, scripts) = (
+            self.replication.core.heap_bytes(),
+            (self.scripts.lua_memory(), self.scripts.cache_memory(), self.scripts.len()),
+        );
         MemoryReport {
             used,
             peak: self.statistics.peak_memory,

@@ -23,6 +23,7 @@ mod digest;
 mod dispatch;
 mod elements;
 mod expiry;
+mod hashes;
 mod help;
 mod info;
 mod info_replication;
@@ -41,6 +42,7 @@ mod scan;
 mod scanning;
 mod scripting;
 mod server;
+mod sets;
 mod slow;
 mod snapshots;
 mod sort;
@@ -68,6 +70,7 @@ pub fn table() -> Table {
         introspection::COMMANDS,
         keys::COMMANDS,
         latency::COMMANDS,
+        hashes::COMMANDS,
         lists::COMMANDS,
         memory::COMMANDS,
         migrate::COMMANDS,
@@ -78,6 +81,7 @@ pub fn table() -> Table {
         scripting::COMMANDS,
         server::COMMANDS,
         slow::COMMANDS,
+        sets::COMMANDS,
         snapshots::COMMANDS,
         sort::COMMANDS,
         sorted_sets::COMMANDS,
