@@ -1,6 +1,6 @@
 //! REPLICAOF, PSYNC, REPLCONF, ROLE and WAIT, and what replicas are told.
 
-use super::arguments::{integer, integer_within, is};
+use super::arguments::{integer, is};
 use super::command::{Categories, Command, Flags};
 use super::error::{Error, Outcome};
 use crate::engine::config::choices::LogLevel;
@@ -99,8 +99,8 @@ fn replicaof(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     if engine.client.role == Role::Replica {
         return Err(Error::fixed("ERR Command is not valid when client is a replica."));
     }
-    let port = integer_within(arguments[2], 0, 65535, Error::fixed("ERR Invalid master port"))?;
-    let port = u16::try_from(port).unwrap_or(0);
+    let port = integer(arguments[2]).ok().and_then(|port| u16::try_from(port).ok());
+    let port = port.ok_or(Error::fixed("ERR Invalid master port"))?;
     let host = String::from_utf8_lossy(arguments[1]).into_owned();
     let same = |host_now: &str, port_now| host_now.eq_ignore_ascii_case(&host) && port_now == port;
     if engine.replication.core.link().is_some_and(|link| same(&link.host, link.port)) {
@@ -198,3 +198,7 @@ fn wait(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     engine.replication_step(|core, _| core.request_acknowledgements());
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "replication_tests.rs"]
+mod tests;

@@ -66,6 +66,8 @@ pub struct Replica {
     pub acknowledged_at: i64,
     /// It asked with SYNC and acknowledges nothing.
     silent: bool,
+    /// It has acknowledged the snapshot, which this node need not know to have left yet.
+    has_loaded: bool,
     /// The offset up to which it was served.
     served: i64,
     /// Since when it is above the soft limit.
@@ -212,6 +214,7 @@ impl Replication {
             acknowledged: 0,
             acknowledged_at: now,
             silent: request.from.is_none(),
+            has_loaded: false,
             served: 0,
             soft_since: None,
         });
@@ -332,7 +335,7 @@ impl Replication {
             return;
         }
         // Some look for the mark at the end of what they read: nothing may follow it before they say that they have it.
-        let streaming = !marked || replica.silent;
+        let streaming = !marked || replica.silent || replica.has_loaded;
         replica.stage = Stage::Online { streaming };
         replica.acknowledged_at = now;
         let name = replica.name();
@@ -387,6 +390,7 @@ impl Replication {
         let more = offset > replica.acknowledged;
         replica.acknowledged = replica.acknowledged.max(offset);
         replica.acknowledged_at = now;
+        replica.has_loaded = true;
         if replica.stage == (Stage::Online { streaming: false }) {
             replica.stage = Stage::Online { streaming: true };
             self.effects.push(Effect::Wake(client));
