@@ -31,7 +31,8 @@ impl Client {
             return false;
         }
         let since = *self.soft_limit_since.get_or_insert(now);
-        (now - since) / 1000 > limit.soft_seconds
+        // In whole seconds of the clock, as Redis counts them.
+        now / 1000 - since / 1000 > limit.soft_seconds
     }
 }
 

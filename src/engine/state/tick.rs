@@ -8,6 +8,8 @@ use super::observed::Counters;
 const EXPIRED_AT_ONCE: usize = 1000;
 /// How many buckets of a table move at a time.
 const BUCKETS_AT_ONCE: usize = 1000;
+/// How often clients that stay away too long are looked for, milliseconds.
+const IDLERS_SOUGHT_MS: i64 = 500;
 
 impl Engine {
     /// Does what is due; answers in how many milliseconds it wants to be called again at the latest.
@@ -22,7 +24,7 @@ impl Engine {
         if self.active_expire && self.paused_until.is_none() {
             busy |= self.keyspace.expire_some(EXPIRED_AT_ONCE) == EXPIRED_AT_ONCE;
         }
-        if self.keyspace.now - self.idlers_sought >= 1000 {
+        if self.keyspace.now - self.idlers_sought >= IDLERS_SOUGHT_MS {
             self.idlers_sought = self.keyspace.now;
             self.disconnect_idlers();
         }
