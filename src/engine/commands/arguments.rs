@@ -21,6 +21,16 @@ pub fn integer_within(argument: &[u8], least: i64, most: i64, outside: Error) ->
     if (least..=most).contains(&value) { Ok(value) } else { Err(outside) }
 }
 
+/// An integer of 32 bits, as numbers of databases are read.
+///
+/// # Errors
+/// It is none, or outside.
+pub fn small_integer(argument: &[u8]) -> Result<i32, Error> {
+    i32::try_from(integer(argument)?).map_err(|_| {
+        Error::worded(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })
+}
+
 /// A floating-point number; infinity is one.
 ///
 /// # Errors

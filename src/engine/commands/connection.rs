@@ -1,6 +1,6 @@
 //! The connection itself: PING, ECHO, SELECT, QUIT.
 
-use super::arguments::integer;
+use super::arguments::small_integer;
 use super::command::{Categories, Command, Flags};
 use super::error::{Error, Outcome};
 use crate::engine::state::Engine;
@@ -47,7 +47,7 @@ fn echo(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 }
 
 fn select(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
-    let number = integer(arguments[1]).map_err(|_| Error::fixed("ERR invalid DB index"))?;
+    let number = small_integer(arguments[1])?;
     if engine.config.cluster.enabled && number != 0 {
         return Err(Error::fixed("ERR SELECT is not allowed in cluster mode"));
     }

@@ -1,6 +1,6 @@
 //! Keys of any type: DEL, EXISTS, TYPE, KEYS, RENAME, COPY, MOVE, OBJECT and their kin.
 
-use super::arguments::{integer, is};
+use super::arguments::{is, small_integer};
 use super::command::{Categories, Command, Execute, Flags};
 use super::error::{Error, Outcome};
 use super::help;
@@ -215,10 +215,8 @@ fn copy_options(engine: &Engine, options: &[&[u8]]) -> Result<(usize, bool), Err
 }
 
 fn database_number(engine: &Engine, argument: &[u8]) -> Result<usize, Error> {
-    let number = i32::try_from(integer(argument)?).map_err(|_| {
-        Error::worded(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
-    })?;
-    let number = usize::try_from(number).ok().filter(|number| *number < engine.keyspace.databases().len());
+    let number =
+        usize::try_from(small_integer(argument)?).ok().filter(|number| *number < engine.keyspace.databases().len());
     number.ok_or(Error::fixed("ERR DB index is out of range"))
 }
 

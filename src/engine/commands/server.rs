@@ -1,6 +1,6 @@
 //! The server as a whole: its databases and its clock.
 
-use super::arguments::{integer, is};
+use super::arguments::{integer, is, small_integer};
 use super::command::{Categories, Command, Flags};
 use super::error::{Error, Outcome};
 use crate::engine::config::REDIS_VERSION;
@@ -84,11 +84,11 @@ fn swap(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
         return Err(Error::fixed("ERR SWAPDB is not allowed in cluster mode"));
     }
     let index = |argument: &[u8], name: &str| {
-        integer(argument).map_err(|_| Error::worded(format!("ERR invalid {name} DB index")))
+        small_integer(argument).map_err(|_| Error::worded(format!("ERR invalid {name} DB index")))
     };
     let (first, second) = (index(arguments[1], "first")?, index(arguments[2], "second")?);
     let count = engine.keyspace.databases().len();
-    let number = |index: i64| {
+    let number = |index: i32| {
         usize::try_from(index).ok().filter(|index| *index < count).ok_or(Error::fixed("ERR DB index is out of range"))
     };
     let (first, second) = (number(first)?, number(second)?);

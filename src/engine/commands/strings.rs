@@ -303,19 +303,22 @@ fn getdel(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 
 fn getex(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     let key = arguments[1];
-    let life = match arguments.len() {
-        2 => Life::Keep,
-        3 if is(arguments[2], "persist") => Life::Forever,
-        4 => {
-            let form = time_form(arguments[2]).ok_or(Error::SYNTAX)?;
-            Life::Until(positive_expiry(engine, arguments[3], form, "getex")?)
-        }
+    let form = match arguments.len() {
+        2 => None,
+        3 if is(arguments[2], "persist") => None,
+        4 => Some(time_form(arguments[2]).ok_or(Error::SYNTAX)?),
         _ => return Err(Error::SYNTAX),
     };
-    reply_string(engine, key)?;
     if !engine.keyspace.exists(key) {
-        return Ok(());
+        return reply_string(engine, key);
     }
+    // Only now: a time that can't be one goes unnoticed where there is no key.
+    let life = match form {
+        Some(form) => Life::Until(positive_expiry(engine, arguments[3], form, "getex")?),
+        None if arguments.len() == 3 => Life::Forever,
+        None => Life::Keep,
+    };
+    reply_string(engine, key)?;
     match life {
         Life::Keep => {}
         Life::Forever if engine.keyspace.expires_at(key).is_some() => {
