@@ -276,14 +276,25 @@ impl Engine {
         self.flush_propagation();
     }
 
+    /// Tells of keys that went of themselves, because of their time or for want of memory: no transaction, and not part of
+    /// the command that comes next.
+    pub fn tell_of_departed(&mut self) {
+        self.tell_of_changes();
+        if self.propagation.depth == 0 {
+            self.propagation.apart = true;
+            self.flush_propagation();
+        }
+    }
+
     /// Hands what was gathered to the replicas, as one transaction where it is more than one command.
     fn flush_propagation(&mut self) {
         let in_transaction = std::mem::take(&mut self.propagation.in_transaction);
+        let apart = std::mem::take(&mut self.propagation.apart);
         if self.propagation.pending.is_empty() {
             return;
         }
         let commands = std::mem::take(&mut self.propagation.pending);
-        let wrap = in_transaction || commands.len() > 1;
+        let wrap = in_transaction || (commands.len() > 1 && !apart);
         let database = commands[0].0;
         if wrap {
             self.feed_replicas(database, &[b"MULTI"]);

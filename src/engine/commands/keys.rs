@@ -140,6 +140,7 @@ fn keys(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 }
 
 fn random_key(engine: &mut Engine, _: &[&[u8]]) -> Outcome {
+    engine.propagation.may_meet_expired();
     let key = engine.keyspace.random(&mut engine.random);
     engine.reply.bulk_or_null(key.as_deref());
     Ok(())

@@ -19,6 +19,7 @@ fn scan(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     let scan = Scan::parse(&arguments[2..], true)?;
     let of_type =
         |entry: &Entry| scan.type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.value.type_name().as_bytes()));
+    engine.propagation.may_meet_expired();
     let mut found: Vec<(SmallBytes, bool)> = Vec::new();
     let next = engine.keyspace.database().entries().scan_many(cursor, scan.count, |entry| {
         if scan.matches(entry.key()) && of_type(entry) {

@@ -386,8 +386,8 @@ impl Keyspace {
     }
 
     fn gone(&mut self, key: &[u8], class: Classes, event: &'static str) {
+        // Not counted as a change: it is not what the command at hand does, which replicas needn't hear for it.
         self.deletions.push((self.selected, key.to_vec()));
-        self.dirty += 1;
         self.signal(key);
         self.notify(class, event, key);
     }

@@ -38,14 +38,14 @@ impl Engine {
             for _ in 0..EVICTIONS_A_LOOK {
                 let samples = self.config.memory.samples as usize;
                 if !self.pool.evict_one(&mut self.keyspace, samples, &mut self.random) {
-                    self.tell_of_changes();
+                    self.tell_of_departed();
                     return false;
                 }
                 if self.counted_memory() <= limit {
                     break;
                 }
             }
-            self.tell_of_changes();
+            self.tell_of_departed();
             if (self.outside.now)() - begin > EVICTION_TIME {
                 return true;
             }

@@ -11,6 +11,8 @@ pub struct Propagation {
     pub depth: usize,
     /// Whether what is pending must stand in a transaction, also if it is only one command.
     pub in_transaction: bool,
+    /// Whether what is pending is no transaction although it is more than one command: keys that went of themselves.
+    pub apart: bool,
 }
 
 impl Propagation {
@@ -22,6 +24,12 @@ impl Propagation {
     /// Tells the replicas this, too, in place of the command at hand.
     pub fn also(&mut self, command: &[&[u8]]) {
         self.instead.get_or_insert_default().push(owned(command));
+    }
+
+    /// The command at hand may find any number of keys that have expired: to the replicas they go one by one, unless it is
+    /// itself part of something.
+    pub fn may_meet_expired(&mut self) {
+        self.apart = self.depth == 0;
     }
 
     /// Tells the replicas nothing of the command at hand.

@@ -23,6 +23,7 @@ impl Engine {
         let mut busy = false;
         if self.active_expire && self.paused_until.is_none() {
             busy |= self.keyspace.expire_some(EXPIRED_AT_ONCE) == EXPIRED_AT_ONCE;
+            self.tell_of_departed();
         }
         if self.keyspace.now - self.idlers_sought >= IDLERS_SOUGHT_MS {
             self.idlers_sought = self.keyspace.now;
