@@ -161,39 +161,62 @@ impl Engine {
         client.restricted = user.is_some_and(|user| !user.may_do_all());
     }
 
-    /// Whether the user of the client at hand may ask a command, where it may not do everything.
+    /// Whether the user of the client at hand may ask a command, where it may not do everything. A refusal is noted.
     ///
     /// # Errors
     /// It may not.
     pub fn check_permission(&mut self, id: CommandId, arguments: &[&[u8]]) -> Outcome {
-        let row = self.table.row(id);
-        let (command, full_name) = (row.command, row.full_name.clone());
+        let Some(Denied { reason, object, .. }) = self.permission(id, arguments) else { return Ok(()) };
         let name = self.client.user.clone();
-        let Some(user) = self.users.get(&name) else { return Ok(()) };
+        self.note_refusal(reason, &object, &name);
+        Err(match reason {
+            "command" => Error::worded(format!(
+                "NOPERM this user has no permissions to run the '{}' command",
+                self.table.row(id).full_name
+            )),
+            "key" => Error::fixed("NOPERM this user has no permissions to access one of the keys used as arguments"),
+            _ => Error::fixed("NOPERM this user has no permissions to access one of the channels used as arguments"),
+        })
+    }
+
+    /// The same for a command of a script, in the words for those.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_script_permission(&mut self, id: CommandId, arguments: &[&[u8]]) -> Outcome {
+        let Some(Denied { reason, object, script_text }) = self.permission(id, arguments) else { return Ok(()) };
+        let name = self.client.user.clone();
+        self.note_refusal(reason, &object, &name);
+        Err(Error::worded(format!("ERR The user executing the script {script_text}")))
+    }
+
+    /// Whether the user of the client at hand may ask a command.
+    pub fn may_ask(&self, id: CommandId, arguments: &[&[u8]]) -> bool {
+        self.permission(id, arguments).is_none()
+    }
+
+    /// What keeps the user of the client at hand from a command; nothing where it may.
+    fn permission(&self, id: CommandId, arguments: &[&[u8]]) -> Option<Denied> {
+        let row = self.table.row(id);
+        let command = row.command;
+        let user = self.users.get(&self.client.user)?;
         if command.flags.has(Flags::NO_AUTH) || user.may_do_all() {
-            return Ok(());
+            return None;
         }
-        let (commands, keys, channels) = (user.all_commands, user.all_keys, user.all_channels);
-        if !commands {
-            self.note_refusal("command", full_name.as_bytes(), &name);
-            let text = format!("NOPERM this user has no permissions to run the '{full_name}' command");
-            return Err(Error::worded(text));
+        let denied = |reason, object: &[u8], script_text| Some(Denied { reason, object: object.to_vec(), script_text });
+        if !user.all_commands {
+            return denied("command", row.full_name.as_bytes(), "can't run this command or subcommand");
         }
         let place = command.key_places(arguments).unwrap_or_default().into_iter().next();
-        if let Some(key) = place.and_then(|place| arguments.get(place)).filter(|_| !keys) {
-            self.note_refusal("key", key, &name);
-            return Err(Error::fixed(
-                "NOPERM this user has no permissions to access one of the keys used as arguments",
-            ));
+        if let Some(key) = place.and_then(|place| arguments.get(place)).filter(|_| !user.all_keys) {
+            let text = "can't access at least one of the keys mentioned in the command arguments";
+            return denied("key", key, text);
         }
-        let channel = arguments.get(1).filter(|_| !channels && command.flags.has(Flags::PUBSUB));
-        if let Some(channel) = channel.filter(|_| command.name != "pubsub" && !command.name.contains("unsubscribe")) {
-            self.note_refusal("channel", channel, &name);
-            return Err(Error::fixed(
-                "NOPERM this user has no permissions to access one of the channels used as arguments",
-            ));
+        let channel = arguments.get(1).filter(|_| !user.all_channels && command.flags.has(Flags::PUBSUB))?;
+        if command.name == "pubsub" || command.name.contains("unsubscribe") {
+            return None;
         }
-        Ok(())
+        denied("channel", channel, "can't publish to the channel mentioned in the command")
     }
 
     fn note_refusal(&mut self, reason: &'static str, object: &[u8], user: &[u8]) {
@@ -201,7 +224,11 @@ impl Engine {
         let refusal = Refusal {
             count: 1,
             reason,
-            context: if self.client.transaction.is_some() { "multi" } else { "toplevel" },
+            context: match (&self.script, &self.client.transaction) {
+                (Some(_), _) => "lua",
+                (None, Some(_)) => "multi",
+                (None, None) => "toplevel",
+            },
             object: object.to_vec(),
             user: user.to_vec(),
             at_ms: self.now(),
@@ -209,4 +236,14 @@ impl Engine {
         };
         self.observed.refuse(refusal, self.config.access.acllog_max_len);
     }
+}
+
+/// What keeps a user from a command.
+struct Denied {
+    /// `command`, `key` or `channel`.
+    reason: &'static str,
+    /// Which one.
+    object: Vec<u8>,
+    /// How the script that asked is told.
+    script_text: &'static str,
 }

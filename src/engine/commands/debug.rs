@@ -45,7 +45,7 @@ const ROWS: &[Row] = &[
     ("dict-resizing", 3..=3, accept),
     ("sdslen", 3..=3, lengths),
     ("set-active-expire", 3..=3, set_active_expire),
-    ("set-disable-deny-scripts", 3..=3, accept),
+    ("set-disable-deny-scripts", 3..=3, set_deny_scripts),
     ("set-skip-checksum-validation", 3..=3, accept),
     ("sleep", 3..=3, sleep),
     ("stringmatch-len", 4..=4, match_long),
@@ -74,6 +74,13 @@ fn debug(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
 
 /// Tests set what is not there to set, and go on.
 fn accept(engine: &mut Engine, _: &[&[u8]]) -> Outcome {
+    engine.reply.ok();
+    Ok(())
+}
+
+/// Scripts may ask every command, or not those that are not for scripts.
+fn set_deny_scripts(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
+    engine.allow_noscript = arguments[2] != b"0";
     engine.reply.ok();
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! The sections of INFO, field by field: tools read them, so that each field of Redis is here, and is true.
 
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 use crate::engine::config::REDIS_VERSION;
@@ -230,13 +229,8 @@ pub fn stats(engine: &mut Engine) -> String {
 
 /// How many channels, patterns and channels of slots somebody has subscribed to.
 fn subscriptions(engine: &Engine) -> (usize, usize, usize) {
-    let (mut channels, mut patterns, mut shard_channels) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    engine.each_client(|client: &Client| {
-        channels.extend(client.channels.iter().cloned());
-        patterns.extend(client.patterns.iter().cloned());
-        shard_channels.extend(client.shard_channels.iter().cloned());
-    });
-    (channels.len(), patterns.len(), shard_channels.len())
+    let all = &engine.subscribers;
+    (all.channels.len(), all.patterns.len(), all.shard_channels.len())
 }
 
 /// `# CPU`

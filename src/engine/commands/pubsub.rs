@@ -211,26 +211,24 @@ fn count(reply: &mut Reply, index: &Index, arguments: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-fn help(engine: &mut Engine, _: &[&[u8]]) -> Outcome {
-    let lines = [
-        "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "CHANNELS [<pattern>]",
-        "    Return the currently active channels matching a <pattern> (default: '*').",
-        "NUMPAT",
-        "    Return number of subscriptions to patterns.",
-        "NUMSUB [<channel> ...]",
-        "    Return the number of subscribers for the specified channels, excluding",
-        "    pattern subscriptions(default: no channels).",
-        "SHARDCHANNELS [<pattern>]",
-        "    Return the currently active shard level channels matching a <pattern> (default: '*').",
-        "SHARDNUMSUB [<shardchannel> ...]",
-        "    Return the number of subscribers for the specified shard level channel(s)",
-        "HELP",
-        "    Prints this help.",
-    ];
-    engine.reply.array(lines.len());
-    lines.iter().for_each(|line| engine.reply.status(line));
-    Ok(())
+fn help(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
+    super::help::help(
+        engine,
+        arguments,
+        &[
+            ("CHANNELS [<pattern>]", "Return the currently active channels matching a <pattern> (default: '*')."),
+            ("NUMPAT", "Return number of subscriptions to patterns."),
+            ("NUMSUB [<channel> ...]", "Return the number of subscribers for the specified channels."),
+            (
+                "SHARDCHANNELS [<pattern>]",
+                "Return the currently active shard level channels matching a <pattern> (default: '*').",
+            ),
+            (
+                "SHARDNUMSUB [<shardchannel> ...]",
+                "Return the number of subscribers for the specified shard level channel(s)",
+            ),
+        ],
+    )
 }
 
 /// A message, in each version of the protocol when somebody needs it.

@@ -10,9 +10,9 @@ use crate::engine::config::choices::LogLevel;
 use crate::engine::keyspace::Authority;
 use crate::engine::resp::Reply;
 use crate::engine::scripting::{self, CallOptions, Host, Invocation, Progress, Script, ScriptFlags};
+use crate::engine::state::Engine;
 use crate::engine::state::client::Role;
 use crate::engine::state::script::Running;
-use crate::engine::state::{Engine, Task};
 
 const EVAL: Flags = Flags::NOSCRIPT.and(Flags::SKIP_MONITOR).and(Flags::STALE);
 
@@ -176,8 +176,10 @@ impl Host for ScriptHost<'_> {
     }
 
     fn is_allowed(&mut self, arguments: &[&[u8]]) -> Option<bool> {
-        // A user who may ask anything may ask everything.
-        matches!(self.engine.table.find(arguments), Found::Command(_)).then_some(true)
+        match self.engine.table.find(arguments) {
+            Found::Command(id) => Some(self.engine.may_ask(id, arguments)),
+            _ => None,
+        }
     }
 
     fn log(&mut self, level: scripting::LogLevel, line: &[u8]) {
@@ -187,7 +189,7 @@ impl Host for ScriptHost<'_> {
             scripting::LogLevel::Notice => LogLevel::Notice,
             scripting::LogLevel::Warning => LogLevel::Warning,
         };
-        self.engine.tasks.push(Task::Log(level, String::from_utf8_lossy(line).into_owned()));
+        self.engine.outside.host.log(level, &String::from_utf8_lossy(line));
     }
 
     fn on_progress(&mut self) -> Progress {
@@ -205,7 +207,7 @@ impl Host for ScriptHost<'_> {
                 "Slow script detected: still in execution after {millis} milliseconds. You can try killing the script \
                  using the SCRIPT KILL command. Script name is: {name}."
             );
-            engine.tasks.push(Task::Log(LogLevel::Warning, text));
+            engine.outside.host.log(LogLevel::Warning, &text);
         }
         engine.serve_others();
         match &engine.script {
@@ -296,19 +298,22 @@ impl Engine {
         if !command.takes(arguments.len()) {
             return Err((Error::fixed("ERR Wrong number of args calling Redis command from script"), Some(id)));
         }
-        match self.check_script_command(command, arguments) {
+        match self.check_script_command(id, command, arguments) {
             Ok(()) => Ok(id),
             Err(error) => Err((error, Some(id))),
         }
     }
 
-    fn check_script_command(&mut self, command: &'static Command, arguments: &[&[u8]]) -> Outcome {
+    fn check_script_command(&mut self, id: CommandId, command: &'static Command, arguments: &[&[u8]]) -> Outcome {
         let flags = command.flags;
         if flags.has(Flags::NOSCRIPT) && !self.allow_noscript {
             return Err(Error::fixed("ERR This Redis command is not allowed from script"));
         }
         if self.is_stale() && !flags.has(Flags::STALE) {
             return Err(Error::fixed("ERR Can not execute the command on a stale replica"));
+        }
+        if self.client.restricted {
+            self.check_script_permission(id, arguments)?;
         }
         let Some(script) = &self.script else { return Ok(()) };
         let (wrote, declared) = (script.wrote, script.flags);
@@ -418,27 +423,19 @@ fn debug(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     }
 }
 
-fn help(engine: &mut Engine, _: &[&[u8]]) -> Outcome {
-    let lines = [
-        "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "DEBUG (YES|SYNC|NO)",
-        "    Set the debug mode for subsequent scripts executed.",
-        "EXISTS <sha1> [<sha1> ...]",
-        "    Return information about the existence of the scripts in the script cache.",
-        "FLUSH [ASYNC|SYNC]",
-        "    Flush the Lua scripts cache. Very dangerous on replicas.",
-        "    When called without the optional mode argument, the behavior is determined by the",
-        "    lazyfree-lazy-user-flush configuration directive. Valid modes are:",
-        "    * ASYNC: Asynchronously flush the scripts cache.",
-        "    * SYNC: Synchronously flush the scripts cache.",
-        "KILL",
-        "    Kill the currently executing Lua script.",
-        "LOAD <script>",
-        "    Load a script into the scripts cache without executing it.",
-        "HELP",
-        "    Prints this help.",
-    ];
-    engine.reply.array(lines.len());
-    lines.iter().for_each(|line| engine.reply.status(line));
-    Ok(())
+fn help(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
+    super::help::help(
+        engine,
+        arguments,
+        &[
+            ("DEBUG (YES|SYNC|NO)", "Set the debug mode for subsequent scripts executed."),
+            (
+                "EXISTS <sha1> [<sha1> ...]",
+                "Return information about the existence of the scripts in the script cache.",
+            ),
+            ("FLUSH [ASYNC|SYNC]", "Flush the Lua scripts cache. Very dangerous on replicas."),
+            ("KILL", "Kill the currently executing Lua script."),
+            ("LOAD <script>", "Load a script into the scripts cache without executing it."),
+        ],
+    )
 }

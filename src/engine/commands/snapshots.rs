@@ -106,6 +106,9 @@ fn shutdown(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
             Err(Error::fixed("ERR No shutdown in progress."))
         };
     }
+    if engine.script.is_some() && save != Some(false) {
+        return Err(super::scripting::BUSY);
+    }
     let wanted = save.unwrap_or(!engine.config.snapshot.save.is_empty());
     if wanted && let Err(reason) = engine.save() {
         let force = arguments[1..].iter().any(|word| is(word, "force"));

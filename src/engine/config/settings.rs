@@ -66,6 +66,8 @@ pub struct General {
     pub activerehashing: bool,
     /// How long a script runs before others are answered with BUSY.
     pub busy_reply_threshold_ms: i64,
+    /// Scripts have functions of Lua's that reach into other functions.
+    pub lua_enable_deprecated_api: bool,
     /// What SIGINT does.
     pub shutdown_on_sigint: ShutdownOptions,
     /// What SIGTERM does.

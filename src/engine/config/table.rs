@@ -222,10 +222,7 @@ pub static DIRECTIVES: &[Directive] = &[
     yes_no("latency-tracking", "yes", flag!(statistics.latency_tracking)),
     yes_no("aof-disable-auto-gc", "no", Remembered).ignored(NO_AOF),
     yes_no("replica-ignore-disk-write-errors", "no", flag!(replication.ignore_disk_write_errors)),
-    yes_no("lua-enable-deprecated-api", "no", Remembered)
-        .immutable()
-        .hidden()
-        .ignored("this engine has no deprecated functions in Lua"),
+    yes_no("lua-enable-deprecated-api", "no", flag!(general.lua_enable_deprecated_api)).immutable().hidden(),
     // Text.
     string("aclfile", "", Remembered).immutable().only_default("this engine reads users from redis.conf alone"),
     optional("unixsocket", text!(network.unixsocket)).immutable().checked(utf8),

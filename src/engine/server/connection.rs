@@ -1,5 +1,6 @@
 //! One client's connection: bytes in, bytes out.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -8,16 +9,24 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::pump::{Direct, Served};
 use super::shared::Shared;
 use crate::engine::resp::RequestParser;
-use crate::engine::state::Fed;
 use crate::engine::state::client::{Client, Role};
+use crate::engine::state::{Engine, Fed};
 
 /// A buffer that has grown beyond this is not kept when it is empty, bytes.
 const KEPT: usize = 64 * 1024;
 
-/// A client's socket, and what was read and not answered or written and not sent.
+/// The task of a client's connection.
 pub struct Connection<S> {
+    peer: Rc<RefCell<Peer<S>>>,
+    place: usize,
+    shared: Rc<Shared>,
+}
+
+/// A client's socket, and what was read and not answered or written and not sent.
+struct Peer<S> {
     socket: S,
     place: usize,
     shared: Rc<Shared>,
@@ -30,13 +39,29 @@ pub struct Connection<S> {
     ends: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Direct + Unpin + 'static> Connection<S> {
     /// The connection of the client at `place`.
     pub fn new(socket: S, place: usize, shared: Rc<Shared>) -> Self {
         let (parser, input, output) = (RequestParser::default(), Vec::new(), Vec::new());
-        Connection { socket, place, shared, parser, input, waits: false, output, sent: 0, ends: false }
+        let peer = Peer {
+            socket,
+            place,
+            shared: Rc::clone(&shared),
+            parser,
+            input,
+            waits: false,
+            output,
+            sent: 0,
+            ends: false,
+        };
+        let peer = Rc::new(RefCell::new(peer));
+        let served: Rc<RefCell<dyn Served>> = Rc::<RefCell<Peer<S>>>::clone(&peer);
+        shared.connections.add(place, Rc::downgrade(&served));
+        Connection { peer, place, shared }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Direct + Unpin> Peer<S> {
     /// Sends what there is to be sent.
     fn send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
@@ -63,11 +88,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.output.capacity() > KEPT {
             self.output = Vec::new();
         }
-        let mut engine = self.shared.engine();
+        let shared = Rc::clone(&self.shared);
+        let mut engine = shared.engine();
+        let took = self.take_output_of(&mut engine);
+        shared.settle(&mut engine);
+        took
+    }
+
+    fn take_output_of(&mut self, engine: &mut Engine) -> bool {
         let is_idle_replica = |client: &Client| client.role == Role::Replica && client.output.is_empty();
         if engine.clients.at(self.place).is_some_and(is_idle_replica) {
             engine.serve_replica(self.place);
-            self.shared.settle(&mut engine);
         }
         let Some(client) = engine.clients.at_mut(self.place) else { return false };
         self.ends |= client.closing || client.killed;
@@ -131,9 +162,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn feed(&mut self, bytes: &[u8]) -> usize {
-        let mut engine = self.shared.engine();
+        let shared = Rc::clone(&self.shared);
+        let mut engine = shared.engine();
+        let done = self.feed_to(&mut engine, bytes);
+        shared.settle(&mut engine);
+        done
+    }
+
+    fn feed_to(&mut self, engine: &mut Engine, bytes: &[u8]) -> usize {
         let fed = engine.feed(self.place, &mut self.parser, bytes);
-        self.shared.settle(&mut engine);
         self.waits = matches!(fed, Fed::Waits(_));
         match fed {
             Fed::Done(done) | Fed::Waits(done) => done,
@@ -172,14 +209,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Direct + Unpin> Served for Peer<S> {
+    fn serve_now(&mut self, engine: &mut Engine, buffer: &mut [u8]) {
+        self.send_now(engine);
+        if self.ends || self.waits {
+            return;
+        }
+        // An end or a failure is met again, by the task.
+        let Ok(count @ 1..) = self.socket.read_now(buffer) else { return };
+        self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        let mut input = std::mem::take(&mut self.input);
+        let done = self.feed_to(engine, &input);
+        input.drain(..done);
+        self.input = input;
+        self.send_now(engine);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Direct + Unpin> Peer<S> {
+    /// Sends what goes without waiting.
+    fn send_now(&mut self, engine: &mut Engine) {
+        loop {
+            if self.sent == self.output.len() {
+                self.sent = 0;
+                self.output.clear();
+                if !self.take_output_of(engine) {
+                    return;
+                }
+            }
+            match self.socket.write_now(self.output.get(self.sent..).unwrap_or_default()) {
+                Ok(count @ 1..) => self.sent += count,
+                _ => return,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Direct + Unpin> Future for Connection<S> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        match this.run(context) {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let polled = self.peer.borrow_mut().run(context);
+        match polled {
             Poll::Pending => {
-                this.shared.set_waker(this.place, context.waker());
+                self.shared.set_waker(self.place, context.waker());
                 Poll::Pending
             }
             // A connection that fails is one that ends.
@@ -191,6 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
 impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
         self.shared.forget_waker(self.place);
+        self.shared.connections.remove(self.place);
         let mut engine = self.shared.engine();
         engine.remove_client(self.place);
         self.shared.settle(&mut engine);

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::os::fd::AsFd as _;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -34,6 +35,20 @@ impl Door {
         if let Some(waker) = leaf.waker.take() {
             waker.wake();
         }
+    }
+
+    /// Whether it is not closed.
+    pub fn is_open(&self) -> bool {
+        self.0.borrow().listener.is_some()
+    }
+
+    /// A connection that has come already, without the help of the runtime's loop.
+    pub fn accept_now(&self) -> Option<TcpStream> {
+        let leaf = self.0.borrow();
+        let listener: std::net::TcpListener = leaf.listener.as_ref()?.as_fd().try_clone_to_owned().ok()?.into();
+        let (stream, _) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
     }
 
     /// The next connection; nothing once it is closed.

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::doors::Door;
 use super::shared::Shared;
 use crate::engine::config::settings::Network;
+use crate::engine::state::Engine;
 use crate::engine::state::client::Client;
 
 /// Listens on all addresses of the configuration. An address with a dash in front may be missing.
@@ -61,13 +62,15 @@ pub async fn bind_one(address: &str, port: u16, backlog: u32) -> std::io::Result
 
 /// Takes connections in until the door is closed.
 pub async fn accept(door: Door, shared: Rc<Shared>) {
+    shared.doors.borrow_mut().push(door.clone());
     while let Some(accepted) = door.accept().await {
         match accepted {
-            Ok((stream, _)) => begin(stream, &shared),
+            Ok((stream, _)) => begin(stream, &shared, &mut shared.engine()),
             // Out of descriptors, most likely: others will end.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
     }
+    shared.doors.borrow_mut().retain(Door::is_open);
 }
 
 /// Takes connections in at doors that open later.
@@ -121,7 +124,8 @@ pub async fn accept_at_path(listener: UnixListener, path: String, shared: Rc<Sha
     }
 }
 
-fn begin(stream: TcpStream, shared: &Rc<Shared>) {
+/// Serves a new connection from now on.
+pub fn begin(stream: TcpStream, shared: &Rc<Shared>, engine: &mut Engine) {
     let _ = stream.set_nodelay(true);
     let address = |address: std::io::Result<std::net::SocketAddr>| address.map(|address| address.to_string());
     let client = Client {
@@ -130,7 +134,7 @@ fn begin(stream: TcpStream, shared: &Rc<Shared>) {
         descriptor: stream.as_raw_fd(),
         ..Client::default()
     };
-    let place = shared.engine().welcome(client);
+    let place = engine.welcome(client);
     match place {
         Ok(place) => _ = tokio::task::spawn_local(Connection::new(stream, place, Rc::clone(shared))),
         Err(refusal) => _ = stream.try_write(refusal.as_bytes()),

@@ -11,6 +11,7 @@ mod files;
 mod host;
 mod listen;
 mod primary;
+mod pump;
 mod shared;
 mod timer;
 
@@ -116,6 +117,7 @@ async fn serve(config: Config, log: Log, memory: fn() -> usize) -> Result<(), St
     let shared = Rc::new(Shared::new(engine, nodes_file, log));
     shared.settle(&mut shared.engine());
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    shared.engine().pump = Some(pump::pump(&shared));
     for door in doors {
         tokio::task::spawn_local(listen::accept(door, Rc::clone(&shared)));
     }

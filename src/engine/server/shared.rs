@@ -8,8 +8,10 @@ use std::task::Waker;
 use tokio::sync::Notify;
 
 use super::bus::Bus;
+use super::doors::Door;
 use super::files;
 use super::primary::Primary;
+use super::pump::Connections;
 use crate::engine::log::{Log, Role};
 use crate::engine::state::{Engine, Task};
 
@@ -28,6 +30,10 @@ pub struct Shared {
     pub ends_unsaved: Cell<bool>,
     /// A client has a nearer deadline than the timer knows.
     pub sooner: Notify,
+    /// Where clients come in.
+    pub doors: RefCell<Vec<Door>>,
+    /// Clients' connections.
+    pub connections: Connections,
     /// The links to other nodes.
     pub bus: Bus,
     /// The link to the primary.
@@ -46,6 +52,8 @@ impl Shared {
             shutdown: Notify::new(),
             ends_unsaved: Cell::new(false),
             sooner: Notify::new(),
+            doors: RefCell::default(),
+            connections: Connections::default(),
             bus: Bus::new(nodes_file, log.clone()),
             primary: Primary::default(),
             log,
@@ -76,12 +84,12 @@ impl Shared {
                     tokio::task::spawn_local(files::save(file, bytes, Rc::clone(self)));
                 }
                 Task::Primary(task) => self.primary.perform(task, self),
+                Task::Log(level, line) => self.log.write(level, line),
                 Task::Bus(effect) => self.bus.perform(effect, self),
                 Task::Shutdown { save } => {
                     self.ends_unsaved.set(save == Some(false));
                     self.shutdown.notify_one();
                 }
-                Task::Log(level, line) => self.log.write(level, line),
             }
         }
     }
@@ -96,6 +104,11 @@ impl Shared {
             Some(known) => known.clone_from(waker),
             empty => *empty = Some(waker.clone()),
         }
+    }
+
+    /// Has every client's task look whether there is something to do.
+    pub fn wake_all(&self) {
+        self.wakers.borrow().iter().flatten().for_each(Waker::wake_by_ref);
     }
 
     /// The client at `place` has gone.

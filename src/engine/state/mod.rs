@@ -42,10 +42,10 @@ use crate::engine::cluster::{Cluster, Effect};
 use crate::engine::commands;
 use crate::engine::commands::table::{CommandId, Table};
 use crate::engine::config::Config;
-use crate::engine::config::choices::LogLevel;
 use crate::engine::keyspace::Keyspace;
 use crate::engine::keyspace::events::Classes;
 use crate::engine::keyspace::evict::Pool;
+use crate::engine::log::LogLevel;
 use crate::engine::replication::Settings;
 use crate::engine::resp::Reply;
 use crate::engine::scripting::Scripts;
@@ -259,7 +259,7 @@ impl Engine {
             snapshots: Snapshots::default(),
             cluster: None,
             subscribers: subscribers::Subscribers::default(),
-            scripts: Scripts::new(false),
+            scripts: Scripts::new(config.general.lua_enable_deprecated_api),
             script: None,
             pump: None,
             short_of_memory: false,
