@@ -308,11 +308,18 @@ impl Engine {
         self.client.last_write_offset = self.replication_offset();
     }
 
+    /// Whether the client has just subscribed, or ended that: what it is told of it is a message and no reply.
+    fn asked_to_listen(&self) -> bool {
+        let flags = self.client.last_command.map(|id| self.table.row(id).command.flags);
+        flags.is_some_and(|flags| flags.has(Flags::PUBSUB) && flags.has(Flags::NOSCRIPT))
+    }
+
     /// Takes the reply back where the client wants none.
     #[inline]
     fn mute(&mut self, before: usize) {
         match self.client.reply_mode {
             ReplyMode::On if self.client.role != Role::Primary => {}
+            ReplyMode::Off if self.asked_to_listen() => {}
             ReplyMode::SkipNext => self.client.reply_mode = ReplyMode::Skip,
             ReplyMode::Skip => {
                 self.reply.truncate(before);

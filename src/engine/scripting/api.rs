@@ -27,17 +27,18 @@ const LEVELS: [(&str, LogLevel); 4] = [
     ("LOG_WARNING", LogLevel::Warning),
 ];
 
-/// A request to the host that isn't a command, as the first argument of the function that runs commands. Scripts have no
-/// way to make such a value.
+/// What the function that runs commands is to do instead, as its first argument. Scripts have no way to make such a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Request {
-    IsAllowed = 1,
+    /// Run the command, and return an error rather than raise it.
+    Quiet = 1,
+    IsAllowed,
     Log,
     Progress,
 }
 
 impl Request {
-    const ALL: [Request; 3] = [Request::IsAllowed, Request::Log, Request::Progress];
+    const ALL: [Request; 4] = [Request::Quiet, Request::IsAllowed, Request::Log, Request::Progress];
 
     fn as_value(self) -> Value {
         Value::LightUserData(LightUserData(std::ptr::without_provenance_mut::<c_void>(self as usize)))
@@ -50,12 +51,12 @@ impl Request {
 
     /// Puts this request to the host of the running script.
     pub(super) fn put(self, api: &Table, arguments: impl IntoIterator<Item = Value>) -> mlua::Result<Value> {
-        let ask: mlua::Function = api.raw_get("pcall")?;
+        let ask: mlua::Function = api.raw_get("call")?;
         ask.call(std::iter::once(self.as_value()).chain(arguments).collect::<MultiValue>())
     }
 }
 
-/// The table `redis`, but for `call` and `pcall`.
+/// The table `redis`, but for `call`.
 pub(super) fn library(lua: &Lua, run: &Rc<Run>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     for (name, value) in [("REPL_NONE", 0), ("REPL_AOF", TO_FILE), ("REPL_SLAVE", TO_REPLICAS)] {
@@ -154,6 +155,9 @@ fn add_requests(lua: &Lua, table: &Table) -> mlua::Result<()> {
     let acl_check_cmd = lua.create_function(move |_, values: MultiValue| Request::IsAllowed.put(&api, values))?;
     table.raw_set("acl_check_cmd", acl_check_cmd)?;
     let api = table.clone();
+    let pcall = lua.create_function(move |_, values: MultiValue| Request::Quiet.put(&api, values))?;
+    table.raw_set("pcall", pcall)?;
+    let api = table.clone();
     let log = lua.create_function(move |lua, values: MultiValue| {
         let arguments = Arguments::new(lua, values.clone());
         if arguments.len() < 2 {
@@ -170,17 +174,18 @@ fn add_requests(lua: &Lua, table: &Table) -> mlua::Result<()> {
     table.raw_set("log", log)
 }
 
-/// What `redis.call` (`raises`) and `redis.pcall` do.
+/// What `redis.call` does, and all that needs the host.
 pub(super) fn command(
     lua: &Lua,
     host: &RefCell<&mut dyn Host>,
     run: &Run,
-    values: &MultiValue,
-    raises: bool,
+    mut values: MultiValue,
 ) -> mlua::Result<Value> {
-    if let Some(request) = values.front().and_then(Request::from_value) {
-        return answer(lua, host, request, values);
-    }
+    let raises = match values.front().and_then(Request::from_value) {
+        None => true,
+        Some(Request::Quiet) => values.pop_front().is_none(),
+        Some(request) => return answer(lua, host, request, &values),
+    };
     let fail = |error: ReplyError| match raises {
         true => Err(Raised::Reply(error).into_lua()),
         false => error.to_table(lua).map(Value::Table),
@@ -213,7 +218,7 @@ pub(super) fn command(
 fn answer(lua: &Lua, host: &RefCell<&mut dyn Host>, request: Request, values: &MultiValue) -> mlua::Result<Value> {
     let Ok(mut host) = host.try_borrow_mut() else { return Ok(Value::Nil) };
     match request {
-        Request::IsAllowed => {
+        Request::Quiet | Request::IsAllowed => {
             let arguments = command_arguments(values.iter().skip(1)).map_err(|text| raise_reply(text.as_bytes()))?;
             let slices: Vec<&[u8]> = arguments.iter().map(Argument::as_slice).collect();
             let unknown = || raise_reply(b"Invalid command passed to redis.acl_check_cmd()");

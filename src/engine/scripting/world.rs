@@ -22,6 +22,8 @@ use super::{bit, json, message_pack, structure};
 const INSTRUCTIONS_PER_LOOK: u32 = 100_000;
 /// The garbage collector takes a step after this many runs.
 const RUNS_PER_COLLECTION: u32 = 50;
+/// A list of texts longer than this gets a table of its own.
+const LARGEST_KEPT_TABLE: usize = 16;
 /// A reply buffer larger than this isn't kept for the next command, bytes.
 const LARGEST_KEPT_REPLY: usize = 64 * 1024;
 /// The text of the error that a killed script ends with.
@@ -76,11 +78,48 @@ pub(super) struct World {
     api: Table,
     globals: Table,
     environment: Table,
-    /// The names `KEYS`, `ARGV`, `call` and `pcall`.
-    names: [LuaString; 4],
+    keys: Texts,
+    arguments: Texts,
+    /// The name `call`.
+    call: LuaString,
     runs: Cell<u32>,
     // Last, so that it goes last: the others refer to it.
     lua: Lua,
+}
+
+/// A global list of texts: `KEYS` or `ARGV`. Its table is used again for the next script where it is small: no script can
+/// have kept it.
+struct Texts {
+    name: LuaString,
+    table: RefCell<Table>,
+    length: Cell<usize>,
+}
+
+impl Texts {
+    fn new(lua: &Lua, globals: &Table, name: &str) -> mlua::Result<Texts> {
+        let (name, table) = (lua.create_string(name)?, lua.create_table()?);
+        globals.raw_set(&name, &table)?;
+        Ok(Texts { name, table: RefCell::new(table), length: Cell::new(0) })
+    }
+
+    fn set(&self, lua: &Lua, globals: &Table, texts: &[&[u8]]) -> mlua::Result<()> {
+        let before = self.length.replace(texts.len());
+        if before.max(texts.len()) > LARGEST_KEPT_TABLE {
+            let table = lua.create_table_with_capacity(texts.len(), 0)?;
+            globals.raw_set(&self.name, &table)?;
+            self.table.replace(table);
+        } else {
+            let table = self.table.borrow();
+            // Whatever the last script has done to it.
+            table.clear()?;
+            table.set_metatable(None)?;
+        }
+        let table = self.table.borrow();
+        for (index, text) in texts.iter().enumerate() {
+            table.raw_set(index + 1, lua.create_string(text)?)?;
+        }
+        Ok(())
+    }
 }
 
 impl World {
@@ -114,10 +153,11 @@ impl World {
         ];
         let sandbox = sandbox::build(&lua, &native, &libraries, deprecated)?;
         watch_progress(&lua, &run, &api)?;
-        let name = |name: &str| lua.create_string(name);
         Ok(World {
             run_script: native.raw_get("run")?,
-            names: [name("KEYS")?, name("ARGV")?, name("call")?, name("pcall")?],
+            keys: Texts::new(&lua, &sandbox.globals, "KEYS")?,
+            arguments: Texts::new(&lua, &sandbox.globals, "ARGV")?,
+            call: lua.create_string("call")?,
             globals: sandbox.globals,
             environment: sandbox.environment,
             runs: Cell::new(0),
@@ -170,24 +210,15 @@ impl World {
 
     fn call(&self, script: &Function, invocation: &Invocation<'_>, host: &mut dyn Host) -> mlua::Result<(bool, Value)> {
         self.run.start();
-        let [keys, arguments, call, pcall] = &self.names;
-        self.globals.raw_set(keys, self.lua.create_sequence_from(self.texts(invocation.keys))?)?;
-        self.globals.raw_set(arguments, self.lua.create_sequence_from(self.texts(invocation.arguments))?)?;
+        self.keys.set(&self.lua, &self.globals, invocation.keys)?;
+        self.arguments.set(&self.lua, &self.globals, invocation.arguments)?;
         let host = RefCell::new(host);
         let run = &*self.run;
         self.lua.scope(|scope| {
-            let raising =
-                scope.create_function(|lua, values: MultiValue| api::command(lua, &host, run, &values, true))?;
-            let returning =
-                scope.create_function(|lua, values: MultiValue| api::command(lua, &host, run, &values, false))?;
-            self.api.raw_set(call, raising)?;
-            self.api.raw_set(pcall, returning)?;
+            let call = scope.create_function(|lua, values: MultiValue| api::command(lua, &host, run, values))?;
+            self.api.raw_set(&self.call, call)?;
             self.run_script.call(script)
         })
-    }
-
-    fn texts(&self, texts: &[&[u8]]) -> impl Iterator<Item = Value> {
-        texts.iter().map(|text| self.lua.create_string(text).map_or(Value::Nil, Value::String))
     }
 
     /// The error reply of a script that failed; `value` is what was raised where nobody noted more.
