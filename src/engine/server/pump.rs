@@ -59,9 +59,12 @@ impl Direct for UnixStream {
     }
 }
 
+/// A connection, while it is there.
+type Seat = Option<Weak<RefCell<dyn Served>>>;
+
 /// Connections by their clients' places.
 #[derive(Default)]
-pub struct Connections(RefCell<Vec<Option<Weak<RefCell<dyn Served>>>>>);
+pub struct Connections(RefCell<Vec<Seat>>);
 
 impl Connections {
     /// The connection of the client at `place`.
