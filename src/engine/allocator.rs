@@ -8,8 +8,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-
-
 static USED: AtomicUsize = AtomicUsize::new(0);
 
 /// Memory that is taken and not given back, bytes.

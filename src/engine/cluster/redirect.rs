@@ -63,10 +63,8 @@ impl Cluster {
     /// Whether a key is served here without any question: the cluster is whole, and the slot is ours and stays.
     #[inline]
     pub fn serves_plainly(&self, key: &[u8]) -> bool {
-        if !self.is_ok() || !(self.migrating.is_empty() && self.importing.is_empty()) {
-            return false;
-        }
-        self.owns(key_slot(key))
+        let nothing_moves = self.migrating.is_empty() && self.importing.is_empty();
+        self.is_ok() && nothing_moves && self.owns(key_slot(key))
     }
 
     /// Routes a command by its keys, in the order in which it names them. `exists` says whether a key is here; it is

@@ -44,7 +44,7 @@ impl Pair {
                     self.perform(task);
                 }
             }
-            let bytes = self.from_primary();
+            let bytes = self.heard_from_primary();
             if !bytes.is_empty() {
                 self.replica.engine.primary_sent(&bytes);
             } else if !busy {
@@ -82,7 +82,7 @@ impl Pair {
         self.replica.engine.primary_lost();
     }
 
-    fn from_primary(&mut self) -> Vec<u8> {
+    fn heard_from_primary(&mut self) -> Vec<u8> {
         let Some(place) = self.place else { return Vec::new() };
         let idle = |client: &Client| client.role == Role::Replica && client.output.is_empty();
         if self.primary.engine.clients.at(place).is_some_and(idle) {
@@ -178,7 +178,7 @@ fn half_a_transaction_comes_again_as_a_whole() {
     for command in ["MULTI", "RPUSH list x", "RPUSH list y", "EXEC"] {
         pair.primary.ask(command);
     }
-    let bytes = pair.from_primary();
+    let bytes = pair.heard_from_primary();
     pair.replica.engine.primary_sent(&bytes[..bytes.len() - 5]);
     assert_eq!(pair.info("slave_read_repl_offset").parse::<usize>().unwrap(), before as usize + bytes.len() - 5);
     // What was before the transaction counts.

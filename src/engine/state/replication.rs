@@ -111,11 +111,11 @@ impl Engine {
             }
             Effect::Acknowledged => self.serve_waiting_for_replicas(),
             Effect::Snapshot(ids, framing) => self.send_snapshot(&ids, framing),
-            Effect::Connect(host, port) => self.to_primary(PrimaryTask::Connect(host, port)),
-            Effect::Write(bytes) => self.to_primary(PrimaryTask::Write(bytes)),
+            Effect::Connect(host, port) => self.ask_of_primary(PrimaryTask::Connect(host, port)),
+            Effect::Write(bytes) => self.ask_of_primary(PrimaryTask::Write(bytes)),
             Effect::Close => {
                 self.replication.incoming = None;
-                self.to_primary(PrimaryTask::Close);
+                self.ask_of_primary(PrimaryTask::Close);
             }
             Effect::LoadBegins(_) => self.begin_load(),
             Effect::Load(bytes) => self.load_piece(&bytes),
@@ -126,7 +126,7 @@ impl Engine {
         }
     }
 
-    fn to_primary(&mut self, task: PrimaryTask) {
+    fn ask_of_primary(&mut self, task: PrimaryTask) {
         self.tasks.push(Task::Primary(task));
     }
 
@@ -398,7 +398,7 @@ impl Engine {
         // Somebody wants the link to end: CLIENT KILL.
         let killed = |place: usize| self.clients.at(place).is_some_and(|client| client.killed);
         if self.replication.primary.is_some_and(killed) {
-            self.to_primary(PrimaryTask::Close);
+            self.ask_of_primary(PrimaryTask::Close);
             self.primary_lost();
         }
         self.replication_step(Replication::tick);

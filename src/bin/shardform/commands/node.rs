@@ -18,7 +18,10 @@ pub(super) fn run(args: &[OsString], environment: &Environment) -> u8 {
         path: environment.raw("PATH").cloned().unwrap_or_default(),
         home: environment.raw("HOME").map(Into::into),
         xdg_state_home: environment.raw("XDG_STATE_HOME").map(Into::into),
-        engine: environment.executable.clone().map(|program| EmbeddedEngine::of(program, &["node", "engine"], engine::run)),
+        engine: environment
+            .executable
+            .clone()
+            .map(|program| EmbeddedEngine::of(program, &["node", "engine"], engine::run)),
     };
     program::main(all, node_environment, &mut out, &mut err)
 }
