@@ -110,7 +110,8 @@ pub struct Replication {
     link: Option<Link>,
     without_replicas_since: i64,
     next_second: i64,
-    next_ping: i64,
+    /// Seconds since the start, by which pings are paced: a period that is set anew holds at once.
+    seconds: i64,
     random: fastrand::Rng,
     scratch: Vec<u8>,
     effects: Vec<Effect>,
@@ -132,7 +133,7 @@ impl Replication {
             link: None,
             without_replicas_since: now,
             next_second: now,
-            next_ping: now,
+            seconds: 0,
             random,
             scratch: Vec::new(),
             effects: Vec::new(),
@@ -231,9 +232,10 @@ impl Replication {
         }
         self.next_second = now + SECOND;
         self.link_every_second(now);
-        self.ping_replicas(now);
+        self.ping_replicas();
         self.drop_silent_replicas(now);
         self.drop_backlog(now);
+        self.seconds += 1;
     }
 
     /// Goes on as a primary with the data as it is; does nothing on a primary.

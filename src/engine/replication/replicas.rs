@@ -426,16 +426,13 @@ impl Replication {
         self.replicas.iter().filter(|replica| replica.is_online() && lag(replica) <= self.settings.most_lag_ms).count()
     }
 
-    pub(super) fn ping_replicas(&mut self, now: i64) {
+    pub(super) fn ping_replicas(&mut self) {
         // Those who wait for a snapshot would take silence for a lost link.
         for replica in self.replicas.iter().filter(|replica| matches!(replica.stage, Stage::Waiting { .. })) {
             self.effects.push(Effect::Send(replica.id, b"\n".to_vec()));
         }
-        if now < self.next_ping {
-            return;
-        }
-        self.next_ping = now + self.settings.ping_period_ms;
-        if !self.replicas.is_empty() && !self.hold_pings {
+        let due = (self.seconds * SECOND).checked_rem(self.settings.ping_period_ms) == Some(0);
+        if due && !self.replicas.is_empty() && !self.hold_pings {
             self.feed(None, &[b"PING"]);
         }
     }
