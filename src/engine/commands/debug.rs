@@ -312,7 +312,8 @@ fn describe(text: &mut String, number: usize, stats: &TableStats) {
 }
 
 fn protocol(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
-    let resp3 = engine.client.resp3;
+    // A script's version may be another than its client's.
+    let resp3 = engine.reply.is_resp3();
     let reply = &mut engine.reply;
     match arguments[2].to_ascii_lowercase().as_slice() {
         b"string" => reply.text("Hello World"),

@@ -56,7 +56,7 @@ impl Engine {
         if self.client.role != Role::Primary {
             self.check_writes(command, flags)?;
         }
-        self.check_context(command)?;
+        self.check_context(command, flags)?;
         if self.script.is_some() && !flags.has(Flags::ALLOW_BUSY) {
             return Err(super::scripting::BUSY);
         }
@@ -126,7 +126,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_context(&mut self, command: &Command) -> Result<(), Error> {
+    fn check_context(&mut self, command: &Command, flags: Flags) -> Result<(), Error> {
         let may_speak = matches!(
             command.name,
             "ping"
@@ -146,7 +146,7 @@ impl Engine {
             );
             return Err(Error::worded(text));
         }
-        self.check_stale(command)
+        self.check_stale(flags)
     }
 
     /// Whether the command must wait until a pause ends.

@@ -73,9 +73,9 @@ impl Engine {
     ///
     /// # Errors
     /// It may not.
-    pub fn check_stale(&self, command: &Command) -> Result<(), Error> {
+    pub fn check_stale(&self, flags: Flags) -> Result<(), Error> {
         let stale = || self.replication.core.link().is_some_and(|link| !link.is_up());
-        if self.config.replication.serve_stale_data || command.flags.has(Flags::STALE) || !stale() {
+        if self.config.replication.serve_stale_data || flags.has(Flags::STALE) || !stale() {
             return Ok(());
         }
         Err(Error::fixed("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."))

@@ -2,7 +2,7 @@
 -- as an opaque value; `caught` and `caught_text` turn it into what scripts know, and raise again what nobody may catch.
 local native = ...
 local pcall, xpcall, resume, tonumber, type, unpack = pcall, xpcall, coroutine.resume, tonumber, type, unpack
-local caught, caught_text, failed, refuse_unpack = native.caught, native.caught_text, native.failed, native.refuse_unpack
+local caught, caught_text, refuse_unpack = native.caught, native.caught_text, native.refuse_unpack
 
 local function after_pcall(ok, ...)
     if ok then return true, ... end
@@ -39,9 +39,4 @@ function native.unpack(list, first, last)
         end
     end
     return refuse_unpack(list, first, last)
-end
-
--- Runs a script. What it raises is noted by `failed` while the place is still known.
-function native.run(script)
-    return xpcall(script, failed)
 end

@@ -74,7 +74,9 @@ impl Run {
 /// A Lua state with everything that scripts have.
 pub(super) struct World {
     run: Rc<Run>,
-    run_script: Function,
+    /// Lua's own `xpcall`, and the handler that notes what a script raises while the place is still known.
+    xpcall: Function,
+    failed: Function,
     api: Table,
     globals: Table,
     environment: Table,
@@ -136,6 +138,7 @@ impl World {
             failure: RefCell::default(),
             random,
         });
+        let xpcall = lua.globals().raw_get("xpcall")?;
         let native = native_functions(&lua, &run)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(PRELUDE_SOURCE).set_mode(ChunkMode::Text);
         prelude.into_function()?.call::<()>(&native)?;
@@ -154,7 +157,8 @@ impl World {
         let sandbox = sandbox::build(&lua, &native, &libraries, deprecated)?;
         watch_progress(&lua, &run, &api)?;
         Ok(World {
-            run_script: native.raw_get("run")?,
+            xpcall,
+            failed: native.raw_get("failed")?,
             keys: Texts::new(&lua, &sandbox.globals, "KEYS")?,
             arguments: Texts::new(&lua, &sandbox.globals, "ARGV")?,
             call: lua.create_string("call")?,
@@ -217,7 +221,7 @@ impl World {
         self.lua.scope(|scope| {
             let call = scope.create_function(|lua, values: MultiValue| api::command(lua, &host, run, values))?;
             self.api.raw_set(&self.call, call)?;
-            self.run_script.call(script)
+            self.xpcall.call((script, &self.failed))
         })
     }
 
