@@ -66,6 +66,8 @@ impl Engine {
         if self.keyspace.ready.is_empty() || self.retrying {
             return;
         }
+        // What came may have expired while the command that brought it ran.
+        self.look_at_clock();
         while !self.keyspace.ready.is_empty() {
             let (database, key) = self.keyspace.ready.remove(0);
             for id in self.keyspace.awaited.of(database, &key).to_vec() {
