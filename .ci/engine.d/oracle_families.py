@@ -79,7 +79,8 @@ KEYS = """
 0.3 SELECT (0|0|0|1|2|abc|16)
 0.3 SWAPDB (0|1|2|abc|16) (0|1|2|abc|-1)
 0.2 FLUSHDB [(ASYNC|SYNC)]
-0.5 OBJECT (FREQ|HELP|NONSENSE) key
+0.5 OBJECT (FREQ|NONSENSE) key
+0.1 OBJECT HELP => kind fixed
 0.5 OBJECT IDLETIME key => about
 2 SORT key [BY sort-by] [LIMIT index index] [(GET sort-get)*] [(ASC|DESC)] => unordered
 0.5 SORT key [LIMIT index index] [(GET sort-get)*] [(ASC|DESC)] ALPHA => unordered
@@ -139,7 +140,7 @@ LISTS = """
 0.03 BLMPOP short 2 key key (LEFT|RIGHT) [COUNT count] => fixed
 1 SORT key [LIMIT index index] [(ASC|DESC)] [ALPHA]
 0.3 SORT key [ALPHA] STORE own
-0.3 SORT key BY nosort [LIMIT index index] [(GET sort-get)*]
+0.3 SORT own BY nosort [LIMIT index index] [(GET sort-get)*]
 0.3 DEL key
 0.2 COPY key key REPLACE
 """
@@ -240,7 +241,7 @@ SCRIPTS = """
 10 @script
 0.3 EVAL value keycount key key
 0.3 SCRIPT EXISTS value+
-0.2 SCRIPT (HELP|NONSENSE|FLUSH|LOAD|KILL|DEBUG)
+0.2 SCRIPT (NONSENSE|FLUSH|LOAD|KILL)
 0.3 EVALSHA value 0
 """
 
@@ -248,7 +249,7 @@ OTHERS = """
 2 PING [value]
 2 ECHO value
 1 HELLO (2|3|4|abc) => kind
-0.3 HELLO 3 AUTH default value
+0.3 HELLO 3 AUTH default value => kind
 1 CLIENT (GETNAME|ID|INFO|NONSENSE|NO-EVICT|HELP) => kind
 1 CLIENT SETNAME (own|value)
 1 CLIENT (NO-EVICT|REPLY|UNBLOCK|KILL|TRACKING|CACHING|GETREDIR|TRACKINGINFO|LIST|UNPAUSE) value => kind
@@ -260,11 +261,11 @@ OTHERS = """
 0.5 COMMAND LIST FILTERBY (PATTERN xyz|MODULE xyz|NONSENSE abc) => unordered
 1 CONFIG GET (maxmemory|maxmemory-policy|hash-max-listpack-value|appendonly|timeout|nonsense|set-max-intset-entries) => pairs fixed
 1 CONFIG SET (maxmemory-samples (5|6)|timeout 0|nonsense abc|maxmemory-policy (noeviction|nonsense))
-0.5 CONFIG (RESETSTAT|HELP|NONSENSE)
-1 OBJECT (ENCODING|REFCOUNT|NONSENSE|HELP) value
+0.5 CONFIG (RESETSTAT|NONSENSE)
+1 OBJECT (ENCODING|REFCOUNT|NONSENSE) value
 1 PUBLISH value value
 1 SPUBLISH value value
-1 PUBSUB (CHANNELS|NUMSUB|NUMPAT|SHARDCHANNELS|SHARDNUMSUB|HELP|NONSENSE) [pattern]
+1 PUBSUB (CHANNELS|NUMSUB|NUMPAT|SHARDCHANNELS|SHARDNUMSUB|NONSENSE) [pattern]
 0.5 LASTSAVE => kind
 0.5 TIME => kind
 1 WAIT 0 int

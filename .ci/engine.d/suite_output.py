@@ -30,7 +30,8 @@ class Outcome:
 
 def read(text: str) -> Outcome:
     """The outcome that a run's output tells."""
-    outcome = Outcome(ended="\n                   The End" in text)
+    # After silence for too long the runner says so, and then that it has come to the end.
+    outcome = Outcome(ended="\n                   The End" in text and "\n[TIMEOUT]" not in text)
     current: list[str] | None = None
     details: dict[str, list[str]] = {}
     for line in text.splitlines():

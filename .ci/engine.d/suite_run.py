@@ -15,7 +15,7 @@ from suite_files import EXTERNAL, SuiteFile
 
 RUNS = 6
 """How often a file is begun again, each time without the test that stopped it."""
-SILENCE_S = 60
+SILENCE_S = 30
 """Without progress for so long, a test hangs."""
 SPAWNED_PORTS = 60
 RUNNER_PORTS = 32
