@@ -322,7 +322,9 @@ impl Engine {
             ReplyMode::Off if self.asked_to_listen() => {}
             ReplyMode::SkipNext => self.client.reply_mode = ReplyMode::Skip,
             ReplyMode::Skip => {
-                self.reply.truncate(before);
+                if !self.asked_to_listen() {
+                    self.reply.truncate(before);
+                }
                 self.client.reply_mode = ReplyMode::On;
             }
             _ => self.reply.truncate(before),
