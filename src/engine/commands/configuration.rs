@@ -58,6 +58,8 @@ fn set(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
         return Err(Error::worded(text));
     }
     engine.apply_config();
+    // A lower limit counts at once.
+    let _ = engine.make_room();
     engine.reply.ok();
     Ok(())
 }
