@@ -88,7 +88,7 @@ const IMPURE: &[&str] = &[
     "Instant::now",
     "TcpStream",
     "aws_",
-    "hyper",
+    "hyper::",
     "redis::",
     "println!",
     "eprintln!",
@@ -98,13 +98,24 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every Rust file below `folder`: path relative to `src`, and its text without comments and tests.
+/// Every Rust file below `folder`: path relative to `src`, and its text without comments and tests. Files that are built
+/// for tests alone are left out.
 fn files(folder: &Path) -> BTreeMap<String, String> {
+    let mut all = all_files(folder);
+    let tests = test_modules(&all);
+    all.retain(|file, _| {
+        let is_below = |test: &String| file.strip_suffix(".rs") == Some(test) || file.starts_with(&format!("{test}/"));
+        !tests.iter().any(is_below)
+    });
+    all
+}
+
+fn all_files(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.append(&mut files(&path));
+            found.append(&mut all_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
@@ -113,6 +124,23 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
             if !name.contains("/tests") {
                 found.insert(name, code.join("\n"));
             }
+        }
+    }
+    found
+}
+
+/// Modules in files of their own that are built for tests alone, as paths without `.rs`.
+fn test_modules(files: &BTreeMap<String, String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (file, text) in files {
+        let folder = match file.strip_suffix("mod.rs") {
+            Some(folder) => folder.to_owned(),
+            None => format!("{}/", file.trim_end_matches(".rs")),
+        };
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]") {
+            let name = pair[1].trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+            found.extend(name.map(|name| format!("{folder}{name}")));
         }
     }
     found

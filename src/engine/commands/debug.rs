@@ -248,7 +248,7 @@ fn reload(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     if !has("NOFLUSH") {
         engine.keyspace.flush(None);
     }
-    if let Err(error) = engine.load_snapshot(|| Ok(std::mem::take(&mut snapshot))) {
+    if let Err(error) = engine.load_snapshot(|| std::mem::take(&mut snapshot)) {
         engine.outside.host.log(LogLevel::Warning, &format!("Error trying to load the RDB dump: {error}"));
         return Err(failed);
     }

@@ -69,7 +69,7 @@ pub fn server(engine: &mut Engine) -> String {
         .add("multiplexing_api", "epoll")
         .add("atomicvar_api", "c11-builtin")
         .add("gcc_version", "0.0.0")
-        .add("process_id", std::process::id())
+        .add("process_id", engine.outside.host.process_id())
         .add("process_supervised", "no")
         .add("run_id", &engine.observed.run_id)
         .add("tcp_port", config.network.port)

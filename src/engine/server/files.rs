@@ -100,13 +100,24 @@ pub fn load(engine: &mut Engine, log: &Log) -> Result<(), StartError> {
         Err(error) => return Err(unusable(error.to_string())),
     };
     let begun = std::time::Instant::now();
-    let mut pieces = || {
+    let mut failure = None;
+    let pieces = || {
         let mut piece = vec![0; PIECE];
-        let count = file.read(&mut piece)?;
-        piece.truncate(count);
-        Ok(piece)
+        match file.read(&mut piece) {
+            Ok(count) => piece.truncate(count),
+            // What came so far is no whole snapshot; why is told instead of that.
+            Err(error) => {
+                failure = Some(error.to_string());
+                piece.clear();
+            }
+        }
+        piece
     };
-    let remarks = engine.load_snapshot(&mut pieces).map_err(|error| unusable(error.to_string()))?;
+    let loaded = engine.load_snapshot(pieces);
+    if let Some(reason) = failure {
+        return Err(unusable(reason));
+    }
+    let remarks = loaded.map_err(|error| unusable(error.to_string()))?;
     engine.remember_origin(&remarks);
     log.notice(format_args!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64()));
     Ok(())

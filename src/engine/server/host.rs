@@ -64,6 +64,10 @@ impl Host for Machine {
         std::thread::sleep(Duration::from_micros(microseconds));
     }
 
+    fn process_id(&self) -> u32 {
+        std::process::id()
+    }
+
     fn usage(&self) -> Usage {
         let [user_us, system_us, children_user_us, children_system_us] = processor_times();
         Usage {

@@ -34,6 +34,9 @@ pub trait Host {
     /// What the process has used so far.
     fn usage(&self) -> Usage;
 
+    /// The number of the process.
+    fn process_id(&self) -> u32;
+
     /// The system's name, its release and the machine's architecture.
     fn system(&self) -> String;
 }
@@ -74,6 +77,9 @@ impl Host for NoHost {
     fn sleep(&mut self, _: u64) {}
     fn usage(&self) -> Usage {
         Usage::default()
+    }
+    fn process_id(&self) -> u32 {
+        0
     }
     fn system(&self) -> String {
         "none".to_owned()

@@ -122,7 +122,7 @@ impl Engine {
     ///
     /// # Errors
     /// It is no snapshot, or damaged; what came before the damage is there by then.
-    pub fn load_snapshot(&mut self, mut pieces: impl FnMut() -> std::io::Result<Vec<u8>>) -> Result<Remarks, RdbError> {
+    pub fn load_snapshot(&mut self, mut pieces: impl FnMut() -> Vec<u8>) -> Result<Remarks, RdbError> {
         let mut reader = Reader::new(self.config.snapshot.checksum);
         let mut remarks = Vec::new();
         let authority = std::mem::replace(&mut self.keyspace.authority, Authority::Obeying);
@@ -133,10 +133,13 @@ impl Engine {
                 Ok(Some(Item::Auxiliary { name, value })) => remarks.push((name, value)),
                 Ok(Some(Item::Resize { .. })) => {}
                 Ok(Some(Item::End)) => break Ok(()),
-                Ok(None) => match pieces() {
-                    Ok(piece) if !piece.is_empty() => reader.feed(&piece),
-                    _ => break reader.finish(),
-                },
+                Ok(None) => {
+                    let piece = pieces();
+                    if piece.is_empty() {
+                        break reader.finish();
+                    }
+                    reader.feed(&piece);
+                }
                 Err(error) => break Err(error),
             }
         };
