@@ -118,7 +118,7 @@ fn all_files(folder: &Path) -> BTreeMap<String, String> {
             found.append(&mut all_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
             let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             let name = path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
             if !name.contains("/tests") {
