@@ -44,6 +44,29 @@ pub fn count(argument: &[u8]) -> Result<usize, Error> {
     count_or(argument, 0, "ERR value is out of range, must be positive")
 }
 
+/// How many elements are to be drawn at random: as many, or, of a negative number, as many with repeats.
+///
+/// # Errors
+/// It is no integer, or can't be negated.
+pub fn draws(argument: &[u8]) -> Result<i64, Error> {
+    let count = super::arguments::integer(argument)?;
+    if count == i64::MIN {
+        let (least, most) = (-i64::MAX, i64::MAX);
+        return Err(Error::worded(format!("ERR value is out of range, value must between {least} and {most}")));
+    }
+    Ok(count)
+}
+
+/// The same where each comes with its value or score: twice as many must be countable, too.
+///
+/// # Errors
+/// It is no integer, or its double is too large.
+pub fn draws_of_pairs(argument: &[u8]) -> Result<i64, Error> {
+    let count = draws(argument)?;
+    let countable = count.unsigned_abs() <= i64::MAX.unsigned_abs() / 2;
+    if countable { Ok(count) } else { Err(Error::fixed("ERR value is out of range")) }
+}
+
 /// An integer of at least `least`, as a number of elements.
 ///
 /// # Errors
@@ -118,6 +141,16 @@ mod tests {
             [0, 4, 5, -1, -5, -6, i64::MIN].map(|at| index(at, 5)),
             [Some(0), Some(4), None, Some(4), Some(0), None, None]
         );
+    }
+
+    #[test]
+    fn what_is_drawn_can_be_counted() {
+        let range = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+        assert_eq!(draws(b"-9223372036854775808"), Err(Error::fixed(range)));
+        assert_eq!(draws(b"-9223372036854775807"), Ok(-i64::MAX));
+        assert_eq!(draws(b"x"), Err(Error::NOT_INTEGER));
+        assert_eq!(draws_of_pairs(b"-4611686018427387903"), Ok(-(i64::MAX / 2)));
+        assert_eq!(draws_of_pairs(b"4611686018427387904"), Err(Error::fixed("ERR value is out of range")));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::arguments::{integer, is};
 use super::command::{Categories, Command, Execute, Flags};
-use super::elements::bulk;
+use super::elements::{bulk, draws, draws_of_pairs};
 use super::error::{Error, Outcome};
 use super::scanning::{Scan, cursor};
 use crate::engine::data::hash::{Hash, IncrementError, Limits};
+use crate::engine::data::listpack::Element;
 use crate::engine::data::numbers::long_double::LongDouble;
 use crate::engine::keyspace::events::Classes;
 use crate::engine::resp::Reply;
@@ -14,8 +15,8 @@ use crate::engine::state::Engine;
 const READ: Flags = Flags::READONLY;
 const FAST_READ: Flags = Flags::READONLY.and(Flags::FAST);
 const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
-/// Twice as many elements as this could not be counted.
-const MOST_WITH_VALUES: i64 = i64::MAX / 2;
+/// So many draws with repeats are made between two looks at how long the reply has become.
+const DRAWN_AT_ONCE: usize = 1000;
 
 const fn row(
     name: &'static str,
@@ -83,6 +84,7 @@ fn set_fields(engine: &mut Engine, arguments: &[&[u8]], command: &str) -> Result
         new += usize::from(hash.set(pair[0], pair[1], &limits));
     }
     engine.keyspace.changed(Classes::HASH, "hset", key);
+    engine.keyspace.dirty += (arguments.len() as u64 - 2) / 2 - 1;
     Ok(new)
 }
 
@@ -213,16 +215,22 @@ fn hrandfield(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
         }
         return Ok(());
     }
-    let count = integer(arguments[2])?;
-    let with_values = match &arguments[3..] {
-        [] => false,
-        [word] if is(word, "withvalues") => true,
-        _ => return Err(Error::SYNTAX),
+    let (count, with_values) = match &arguments[2..] {
+        [count] => (draws(count)?, false),
+        [count, word] if is(word, "withvalues") => (draws_of_pairs(count)?, true),
+        [count, ..] => {
+            draws(count)?;
+            return Err(Error::SYNTAX);
+        }
+        [] => return Err(Error::SYNTAX),
     };
-    if with_values && !(-MOST_WITH_VALUES..=MOST_WITH_VALUES).contains(&count) {
-        return Err(Error::fixed("ERR value is out of range"));
-    }
-    let Some(hash) = engine.keyspace.read_as::<Hash>(arguments[1])? else {
+    draw(engine, arguments[1], count, with_values)
+}
+
+/// Answers fields drawn at random, a negative number of them with repeats.
+fn draw(engine: &mut Engine, key: &[u8], count: i64, with_values: bool) -> Outcome {
+    let longest = engine.longest_reply();
+    let Some(hash) = engine.keyspace.read_as::<Hash>(key)? else {
         engine.reply.array(0);
         return Ok(());
     };
@@ -231,9 +239,14 @@ fn hrandfield(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     if count >= 0 {
         begin_pairs(reply, most.min(hash.len()), with_values);
         hash.sample_distinct(most, &mut engine.random, |field, value| pair(reply, field, value, with_values));
-    } else {
-        begin_pairs(reply, most, with_values);
-        hash.sample(most, &mut engine.random, |field, value| pair(reply, field, value, with_values));
+        return Ok(());
+    }
+    begin_pairs(reply, most, with_values);
+    let mut left = most;
+    while left > 0 && reply.len() < longest {
+        let some = left.min(DRAWN_AT_ONCE);
+        hash.sample(some, &mut engine.random, |field, value| pair(reply, field, value, with_values));
+        left -= some;
     }
     Ok(())
 }
@@ -243,12 +256,7 @@ fn begin_pairs(reply: &mut Reply, count: usize, with_values: bool) {
     reply.array(if with_values && !reply.is_resp3() { count * 2 } else { count });
 }
 
-fn pair(
-    reply: &mut Reply,
-    field: crate::engine::data::listpack::Element<'_>,
-    value: crate::engine::data::listpack::Element<'_>,
-    with_values: bool,
-) {
+fn pair(reply: &mut Reply, field: Element<'_>, value: Element<'_>, with_values: bool) {
     if with_values && reply.is_resp3() {
         reply.array(2);
     }
@@ -327,5 +335,99 @@ mod tests {
         desk.expect("hrandfield h -3 withvalues", "*6 $1 a $1 1 $1 a $1 1 $1 a $1 1");
         desk.expect("hrandfield none", "$-1");
         desk.expect("hrandfield h 1 nonsense", "-ERR syntax error");
+    }
+    #[test]
+    fn draws_that_can_not_be_counted_are_refused() {
+        let mut desk = Desk::new();
+        desk.expect("hset h a 1 b 2", ":2");
+        let range = "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+        desk.expect("hrandfield h -9223372036854775808", range);
+        desk.expect("hrandfield h -9223372036854775808 withvalues", range);
+        desk.expect("hrandfield h -9223372036854770000 withvalues", "-ERR value is out of range");
+        desk.expect("hrandfield h 9223372036854775807 withvalues", "-ERR value is out of range");
+        desk.expect("hrandfield none 5", "*0");
+        desk.expect("hrandfield h 0", "*0");
+    }
+
+    #[test]
+    fn draws_without_end_end_with_the_client() {
+        let mut desk = Desk::with(|config| config.clients.output_buffer_limits.normal.hard_bytes = 100_000);
+        desk.expect("hset h a 1", ":1");
+        desk.expect("sadd s a", ":1");
+        desk.expect("zadd z 1 a", ":1");
+        for command in ["hrandfield h", "srandmember s", "zrandmember z"] {
+            let client = desk.connect(false);
+            let reply = desk.ask_as(client, &format!("{command} -999999999"));
+            assert!(reply.starts_with("*999999999 $1 a $1 a"));
+            assert!((70_000..90_000).contains(&reply.len()), "{}", reply.len());
+            assert!(desk.engine.clients.at(client).is_some_and(|client| client.killed));
+        }
+    }
+
+    #[test]
+    fn resp3_has_maps_and_pairs() {
+        let mut desk = Desk::new();
+        let client = desk.connect(true);
+        desk.expect("hset h a 1", ":1");
+        assert_eq!(desk.ask_as(client, "hgetall h"), "%1 $1 a $1 1");
+        assert_eq!(desk.ask_as(client, "hgetall none"), "%0");
+        assert_eq!(desk.ask_as(client, "hkeys h"), "*1 $1 a");
+        assert_eq!(desk.ask_as(client, "hget h b"), "_");
+        assert_eq!(desk.ask_as(client, "hrandfield h -2 withvalues"), "*2 *2 $1 a $1 1 *2 $1 a $1 1");
+        assert_eq!(desk.ask_as(client, "hrandfield h 2"), "*1 $1 a");
+        assert_eq!(desk.ask_as(client, "hrandfield none"), "_");
+        assert_eq!(desk.ask_as(client, "hscan h 0"), "*2 $1 0 *2 $1 a $1 1");
+    }
+
+    #[test]
+    fn another_type_is_refused() {
+        let mut desk = Desk::new();
+        desk.expect("set s x", "+OK");
+        let arguments = ["hset s a 1", "hsetnx s a 1", "hget s a", "hmget s a", "hdel s a", "hlen s", "hstrlen s a"];
+        let others = ["hexists s a", "hkeys s", "hvals s", "hgetall s", "hincrby s a 1", "hincrbyfloat s a 1"];
+        for command in arguments.into_iter().chain(others).chain(["hrandfield s", "hrandfield s 1", "hscan s 0"]) {
+            desk.expect(command, "-WRONGTYPE Operation against a key holding the wrong kind of value");
+        }
+    }
+
+    #[test]
+    fn small_hashes_are_gone_through_at_once_and_large_ones_in_steps() {
+        let mut desk = Desk::with(|config| config.collections.hash_max_listpack_entries = 4);
+        desk.expect("hset h aa 1 ab 2 b 3", ":3");
+        desk.expect("hscan h 0 match a* count 1", "*2 $1 0 *4 $2 aa $1 1 $2 ab $1 2");
+        desk.expect("hscan none x", "-ERR invalid cursor");
+        desk.expect("hscan none 0 count x", "*2 $1 0 *0");
+        desk.expect("hscan h 0 count 0", "-ERR syntax error");
+        (0..100).for_each(|number| desk.expect(&format!("hset h f{number} v"), ":1"));
+        let (mut cursor, mut found, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
+        loop {
+            let reply = desk.ask(&format!("hscan h {cursor} match f*"));
+            let words: Vec<&str> = reply.split(' ').collect();
+            cursor = words[2].to_owned();
+            found.extend(words.iter().filter(|word| word.starts_with('f')).map(|word| (*word).to_owned()));
+            steps += 1;
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(found.len(), 100);
+        assert!(steps > 3, "{steps}");
+    }
+
+    #[test]
+    fn changes_are_told() {
+        let mut desk = Desk::new();
+        let marks = desk.marks("hset h a 1 b 2 a 3");
+        assert_eq!((marks.dirty, marks.events.as_str(), marks.instead), (3, "hset h", None));
+        let marks = desk.marks("hsetnx h a 1");
+        assert_eq!((marks.dirty, marks.events.as_str()), (0, ""));
+        let marks = desk.marks("hincrby h a 5");
+        assert_eq!((marks.dirty, marks.events.as_str()), (1, "hincrby h"));
+        let marks = desk.marks("hincrbyfloat h a 0.5");
+        assert_eq!((marks.dirty, marks.events.as_str()), (1, "hincrbyfloat h"));
+        assert_eq!(marks.instead, Some(vec!["HSET h a 8.5".to_owned()]));
+        let marks = desk.marks("hdel h a b c");
+        assert_eq!((marks.dirty, marks.events.as_str(), marks.instead), (2, "hdel h, del h", None));
+        assert!(!desk.has("h"));
     }
 }

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::engine::config::Config;
+use crate::engine::keyspace::events::Classes;
+use crate::engine::resp::Reply;
 use crate::engine::state::client::Client;
 use crate::engine::state::{Engine, Outside};
 
@@ -11,6 +13,18 @@ use crate::engine::state::{Engine, Outside};
 pub(super) struct Desk {
     pub(super) engine: Engine,
     micros: Rc<Cell<i64>>,
+}
+
+/// What a command leaves in the engine's books.
+pub(super) struct Marks {
+    /// Changes it counts.
+    pub(super) dirty: u64,
+    /// Keys that it finds to be read.
+    pub(super) hits: u64,
+    /// Events with their keys, in order.
+    pub(super) events: String,
+    /// What replicas are to hear instead of it; `None`: itself.
+    pub(super) instead: Option<Vec<String>>,
 }
 
 impl Desk {
@@ -48,6 +62,28 @@ impl Desk {
             command.split_whitespace().map(|word| if word == "''" { b"" } else { word.as_bytes() }).collect();
         self.engine.ask(client, &words);
         self.output(client)
+    }
+
+    /// Carries a command out for RESP2 without all that comes before and after it, and tells what it leaves in the engine's
+    /// books.
+    pub(super) fn marks(&mut self, command: &str) -> Marks {
+        let words: Vec<&[u8]> = command.split_whitespace().map(str::as_bytes).collect();
+        let id = self.engine.table.by_name(words[0]).unwrap();
+        self.engine.keyspace.wanted_events = Classes(u32::MAX & !Classes::NEW.0);
+        let (dirty, hits) = (self.engine.keyspace.dirty, self.engine.keyspace.statistics.hits);
+        (self.engine.table.row(id).command.execute)(&mut self.engine, &words).unwrap();
+        self.engine.reply = Reply::default();
+        let events = std::mem::take(&mut self.engine.keyspace.events);
+        let events: Vec<String> =
+            events.iter().map(|event| format!("{} {}", event.name, String::from_utf8_lossy(&event.key))).collect();
+        let instead = self.engine.propagation.instead.take();
+        Marks {
+            dirty: self.engine.keyspace.dirty - dirty,
+            hits: self.engine.keyspace.statistics.hits - hits,
+            events: events.join(", "),
+            instead: instead
+                .map(|told| told.iter().map(|words| String::from_utf8(words.join(&b' ')).unwrap()).collect()),
+        }
     }
 
     /// What has come for a client since it was last looked at.

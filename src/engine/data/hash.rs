@@ -162,16 +162,18 @@ impl Hash {
         if let Form::Listpack(pack) = &mut self.0
             && fits(pack, field, value, limits)
         {
-            if let Some(place) = find_value(pack, field) {
+            let place = find_value(pack, field);
+            if let Some(place) = place {
                 pack.replace(place, value);
-                return false;
+            } else {
+                pack.push_back(field);
+                pack.push_back(value);
             }
-            pack.push_back(field);
-            pack.push_back(value);
+            // The limit may have been lowered since the last change.
             if pack.len() / 2 > limits.max_listpack_entries {
                 self.make_table();
             }
-            return true;
+            return place.is_none();
         }
         let dict = self.make_table();
         let hash = dict.hash_of(field);

@@ -15,14 +15,18 @@ impl Client {
         if !self.authenticated && waits > MOST_BEFORE_AUTHENTICATION {
             return true;
         }
-        let limit = match self.role {
-            Role::Replica | Role::Primary => return false,
-            _ if self.is_subscribed() => &limits.pubsub,
-            Role::Normal | Role::Monitor => &limits.normal,
-        };
+        let Some(limit) = self.output_limit(limits) else { return false };
         let waits = u64::try_from(waits).unwrap_or(u64::MAX);
         let over = |bytes: u64| bytes > 0 && waits >= bytes;
         over(limit.hard_bytes) || self.exceeds_softly(limit, over(limit.soft_bytes), now)
+    }
+
+    fn output_limit<'a>(&self, limits: &'a OutputBufferLimits) -> Option<&'a OutputBufferLimit> {
+        match self.role {
+            Role::Replica | Role::Primary => None,
+            _ if self.is_subscribed() => Some(&limits.pubsub),
+            Role::Normal | Role::Monitor => Some(&limits.normal),
+        }
     }
 
     fn exceeds_softly(&mut self, limit: &OutputBufferLimit, over: bool, now: i64) -> bool {
@@ -37,6 +41,15 @@ impl Client {
 }
 
 impl Engine {
+    /// How long the reply may get before the client at hand is disconnected for it anyway, bytes: a command that answers as
+    /// much as it is asked for can end there.
+    pub fn longest_reply(&self) -> usize {
+        // What a script asks for is not sent, and in a transaction other replies follow.
+        let limit = self.client.output_limit(&self.config.clients.output_buffer_limits).filter(|_| !self.may_not_block);
+        let bytes = limit.map(|limit| limit.hard_bytes).filter(|bytes| *bytes > 0);
+        bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX)
+    }
+
     /// Disconnects the client at hand, if too much waits for it by now.
     #[inline]
     pub(super) fn check_own_output(&mut self) {

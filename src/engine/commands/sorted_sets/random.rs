@@ -1,7 +1,7 @@
 //! ZRANDMEMBER.
 
-use super::super::arguments::{integer, is};
-use super::super::elements::bulk;
+use super::super::arguments::is;
+use super::super::elements::{bulk, draws, draws_of_pairs};
 use super::super::error::{Error, Outcome};
 use super::{begin_members, member};
 use crate::engine::data::dict::distinct_indexes;
@@ -11,24 +11,15 @@ use crate::engine::state::Engine;
 pub(super) fn zrandmember(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     let (count, with_scores) = match arguments {
         [_, _] => return one(engine, arguments[1]),
-        [_, _, count] => (bounded(count)?, false),
-        [_, _, count, word] => {
-            let count = bounded(count)?;
-            if !is(word, "withscores") {
-                return Err(Error::SYNTAX);
-            }
-            // Twice as many must be countable, too.
-            if count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
-                return Err(Error::fixed("ERR value is out of range"));
-            }
-            (count, true)
-        }
+        [_, _, count] => (draws(count)?, false),
+        [_, _, count, word] if is(word, "withscores") => (draws_of_pairs(count)?, true),
         [_, _, count, ..] => {
-            bounded(count)?;
+            draws(count)?;
             return Err(Error::SYNTAX);
         }
         _ => return Err(Error::SYNTAX),
     };
+    let longest = engine.longest_reply();
     let Some(set) = engine.keyspace.read_as::<SortedSet>(arguments[1])? else {
         engine.reply.array(0);
         return Ok(());
@@ -38,6 +29,9 @@ pub(super) fn zrandmember(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     if count < 0 {
         begin_members(reply, wanted, with_scores);
         for _ in 0..wanted {
+            if reply.len() >= longest {
+                break;
+            }
             if let Some(pair) = set.random(&mut engine.random) {
                 member(reply, pair, with_scores);
             }
@@ -55,16 +49,6 @@ pub(super) fn zrandmember(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// A count that can be negated.
-fn bounded(argument: &[u8]) -> Result<i64, Error> {
-    let count = integer(argument)?;
-    if count == i64::MIN {
-        let (least, most) = (-i64::MAX, i64::MAX);
-        return Err(Error::worded(format!("ERR value is out of range, value must between {least} and {most}")));
-    }
-    Ok(count)
 }
 
 fn one(engine: &mut Engine, key: &[u8]) -> Outcome {

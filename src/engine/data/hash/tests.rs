@@ -150,3 +150,11 @@ fn takes_pairs_from_elsewhere() {
     assert_eq!((hash.encoding(), hash.len()), ("hashtable", 1));
     assert_eq!(Hash::with_capacity(100).encoding(), "hashtable");
 }
+
+#[test]
+fn a_lowered_limit_holds_from_the_next_change() {
+    let mut hash = Hash::new();
+    ["a", "b", "c"].into_iter().for_each(|field| assert!(hash.set(field.as_bytes(), b"1", &SMALL)));
+    assert!(!hash.set(b"a", b"2", &Limits { max_listpack_entries: 2, ..SMALL }));
+    assert_eq!((hash.encoding(), hash.len()), ("hashtable", 3));
+}
