@@ -69,7 +69,7 @@ impl Desk {
     pub(super) fn marks(&mut self, command: &str) -> Marks {
         let words: Vec<&[u8]> = command.split_whitespace().map(str::as_bytes).collect();
         let id = self.engine.table.by_name(words[0]).unwrap();
-        self.engine.keyspace.wanted_events = Classes(u32::MAX & !Classes::NEW.0);
+        self.engine.keyspace.wanted_events = Classes(!Classes::NEW.0);
         let (dirty, hits) = (self.engine.keyspace.dirty, self.engine.keyspace.statistics.hits);
         (self.engine.table.row(id).command.execute)(&mut self.engine, &words).unwrap();
         self.engine.reply = Reply::default();
