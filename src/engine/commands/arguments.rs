@@ -31,6 +31,19 @@ pub fn small_integer(argument: &[u8]) -> Result<i32, Error> {
     })
 }
 
+/// A count that can be negated.
+///
+/// # Errors
+/// It is no integer, or the least of all.
+pub fn negatable(argument: &[u8]) -> Result<i64, Error> {
+    let count = integer(argument)?;
+    if count == i64::MIN {
+        let (least, most) = (-i64::MAX, i64::MAX);
+        return Err(Error::worded(format!("ERR value is out of range, value must between {least} and {most}")));
+    }
+    Ok(count)
+}
+
 /// A floating-point number; infinity is one.
 ///
 /// # Errors

@@ -25,8 +25,16 @@ impl Engine {
             Ok(Admitted::Queued) => self.reply.status("QUEUED"),
             Ok(Admitted::Waits) => {}
             Err(error) => {
-                self.reject(&error);
-                if let Found::Command(id) = self.table.find(arguments) {
+                let known = match self.table.find(arguments) {
+                    Found::Command(id) => Some(id),
+                    Found::Unknown | Found::UnknownWithin(_) => None,
+                };
+                if known.is_some_and(|id| self.table.row(id).command.name == "exec") {
+                    self.abandon(&error);
+                } else {
+                    self.reject(&error);
+                }
+                if let Some(id) = known {
                     self.statistics.commands[id].rejected += 1;
                 }
             }
@@ -173,6 +181,14 @@ impl Engine {
             transaction.failed = true;
         }
         self.reply_error(error);
+    }
+
+    /// Refuses EXEC: the transaction, if there is one, is over.
+    fn abandon(&mut self, error: &Error) {
+        self.client.transaction = None;
+        self.unwatch();
+        let why = error.0.strip_prefix("ERR ").unwrap_or(&error.0);
+        self.reply_error(&Error::worded(format!("EXECABORT Transaction discarded because of: {why}")));
     }
 
     /// Writes an error reply, and counts it.

@@ -211,7 +211,8 @@ fn get_keys_and_flags(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
     for place in places {
         reply.array(2);
         reply.bulk(arguments[2 + place]);
-        let is_destination = matches!(command.keys, Keys::Counted { also, .. } if also > 0 && also == place);
+        let is_destination = matches!(command.keys, Keys::Counted { also, .. } if also > 0 && also == place)
+            || command.name == "sort" && place > 1;
         let access = if is_destination { "OW update" } else { command.access };
         statuses(reply, &access.split_whitespace().collect::<Vec<_>>());
     }

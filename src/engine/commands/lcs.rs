@@ -15,8 +15,8 @@ struct Match {
 }
 
 pub(super) fn lcs(engine: &mut Engine, arguments: &[&[u8]]) -> Outcome {
-    let options = Options::read(&arguments[3..])?;
     let (first, second) = (string(engine, arguments[1])?, string(engine, arguments[2])?);
+    let options = Options::read(&arguments[3..])?;
     if options.length && options.index {
         return Err(Error::fixed("ERR If you want both the length and indexes, please just use IDX."));
     }

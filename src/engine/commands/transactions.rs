@@ -102,19 +102,21 @@ impl Engine {
     /// The client at hand wants to know whether the key changes.
     fn watch(&mut self, key: &[u8]) {
         let place = (self.keyspace.selected, key.to_vec());
-        if self.client.watching.iter().any(|(watched, _)| *watched == place) {
+        if self.client.watching.contains(&place) {
             return;
         }
         let found = self.keyspace.database().find(key);
         let had_expired = found.is_some_and(|index| self.keyspace.has_expired(index));
-        self.keyspace.watched.add(place.clone(), self.client.id);
-        self.client.watching.push((place, had_expired));
+        let watchers = if had_expired { &mut self.keyspace.watched_expired } else { &mut self.keyspace.watched };
+        watchers.add(place.clone(), self.client.id);
+        self.client.watching.push(place);
     }
 
     /// The client at hand forgets what it watches.
     pub fn unwatch(&mut self) {
-        for (place, _) in std::mem::take(&mut self.client.watching) {
+        for place in std::mem::take(&mut self.client.watching) {
             self.keyspace.watched.remove(&place, self.client.id);
+            self.keyspace.watched_expired.remove(&place, self.client.id);
         }
         self.client.disturbed = false;
     }
@@ -123,9 +125,10 @@ impl Engine {
     fn watches_expired(&mut self) -> bool {
         let selected = self.keyspace.selected;
         let mut expired = false;
-        for ((database, key), had_expired) in &self.client.watching {
+        for (database, key) in &self.client.watching {
             self.keyspace.selected = *database;
             let found = self.keyspace.database().find(key);
+            let had_expired = self.keyspace.watched_expired.of(*database, key).contains(&self.client.id);
             expired |= !had_expired && found.is_some_and(|index| self.keyspace.has_expired(index));
         }
         self.keyspace.selected = selected;

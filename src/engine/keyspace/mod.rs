@@ -82,6 +82,8 @@ pub struct Keyspace {
     pub deletions: Vec<Deletion>,
     /// Who has asked to WATCH which keys.
     pub watched: Watchers,
+    /// Who has asked to WATCH keys that had expired by then, and were not taken out yet: that they go is no change.
+    pub watched_expired: Watchers,
     /// Clients whose watched keys have changed.
     pub disturbed: Vec<ClientId>,
     /// Who is blocked on which keys.
@@ -107,6 +109,7 @@ impl Keyspace {
             events: Vec::new(),
             deletions: Vec::new(),
             watched: Watchers::default(),
+            watched_expired: Watchers::default(),
             disturbed: Vec::new(),
             awaited: Watchers::default(),
             ready: Vec::new(),
@@ -284,7 +287,24 @@ impl Keyspace {
         if !self.watched.is_empty() {
             self.disturbed.extend_from_slice(self.watched.of(self.selected, key));
         }
+        if !self.watched_expired.is_empty() {
+            self.disturb_who_saw_it_expired(key);
+        }
         self.announce(key);
+    }
+
+    /// Who watches an expired key is disturbed by what takes its place, and watches the empty place if nothing does.
+    #[cold]
+    fn disturb_who_saw_it_expired(&mut self, key: &[u8]) {
+        let clients = self.watched_expired.of(self.selected, key).to_vec();
+        let is_there = self.database().find(key).is_some();
+        for client in clients {
+            if is_there {
+                self.disturbed.push(client);
+            } else {
+                self.watched_expired.hand_over((self.selected, key.to_vec()), client, &mut self.watched);
+            }
+        }
     }
 
     /// Tells those who are blocked on the key that there may be something in it.

@@ -43,6 +43,12 @@ impl Watchers {
         }
     }
 
+    /// A client looks at a key from now on as one of others.
+    pub fn hand_over(&mut self, place: Place, client: ClientId, others: &mut Watchers) {
+        self.remove(&place, client);
+        others.add(place, client);
+    }
+
     /// Who looks at a key, the first one first.
     pub fn of(&self, database: usize, key: &[u8]) -> &[ClientId] {
         if self.by_place.is_empty() {

@@ -85,8 +85,8 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// Commands between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
-    /// Keys that it has asked to WATCH; each with whether it had expired by then.
-    pub watching: Vec<(Place, bool)>,
+    /// Keys that it has asked to WATCH.
+    pub watching: Vec<Place>,
     /// Whether a watched key has changed.
     pub disturbed: bool,
     /// What it is blocked on.

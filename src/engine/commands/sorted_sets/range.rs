@@ -96,6 +96,10 @@ impl<'a> Request<'a> {
         if limit != -1 && by == By::Rank {
             return Err(Error::fixed(LIMIT_OF_RANKS));
         }
+        if by == By::Rank {
+            // Without a limit's number, its offset means nothing.
+            offset = 0;
+        }
         if with_scores && by == By::Lex {
             return Err(Error::fixed("ERR syntax error, WITHSCORES not supported in combination with BYLEX"));
         }
