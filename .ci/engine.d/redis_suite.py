@@ -20,6 +20,7 @@ def add_options(parser):
     parser.add_argument("files", nargs="*", metavar="FILE", help="such as unit/type/string or string; else whole groups")
     parser.add_argument("--group", action="append", choices=list(THRESHOLDS), help="95, 85 or rest; else 95 and 85")
     parser.add_argument("--source", type=Path, help=f"unpacked source of Redis {redis_source.VERSION}, instead of fetching it")
+    parser.add_argument("--functions", action="store_true", help="run the tests of scripts by functions as well as by EVAL")
     parser.add_argument("--refresh", action="store_true", help="run redis-server too where its results are known already")
     parser.add_argument("--details", action="store_true", help="show why each test failed")
 
@@ -60,7 +61,8 @@ def run(context: Context) -> int:
     options = context.options
     files = chosen(options.files, options.group or ["95", "85"])
     source = options.source or redis_source.fetch(context.folder("source"))
-    known = Known(context.folder("known") / "redis-server.json", context.redis.version())
+    kept = "redis-server-with-functions.json" if options.functions else "redis-server.json"
+    known = Known(context.folder("known") / kept, context.redis.version())
     compared = []
     for file in files:
         theirs = None if options.refresh else known.get(file)
@@ -77,7 +79,7 @@ def run(context: Context) -> int:
 def run_with(context: Context, source: Path, file: SuiteFile, program) -> Result:
     """One file, one program."""
     scratch = context.fresh_folder(f"suite-{program.name}")
-    tree = Tree(source, scratch / "tree", program)
+    tree = Tree(source, scratch / "tree", program, context.options.functions)
     ports = context.ports_for(RUNNER_PORTS + SPAWNED_PORTS)
     return run_file(file, program, tree, scratch, context.ports, ports)
 

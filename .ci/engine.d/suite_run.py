@@ -54,19 +54,28 @@ class Result:
 class Tree:
     """A folder that looks like Redis's source to the suite, with a program in the place of the built redis-server."""
 
-    def __init__(self, source: Path, folder: Path, program: Program):
+    def __init__(self, source: Path, folder: Path, program: Program, functions: bool):
         self.folder = folder
         (folder / "tests" / "tmp").mkdir(parents=True, exist_ok=True)
         (folder / "src").mkdir(exist_ok=True)
         for entry in (source / "tests").iterdir():
-            if entry.name != "support":
+            if entry.name not in ("support", "unit"):
                 link(folder / "tests" / entry.name, entry)
+        copy_units(source / "tests" / "unit", folder / "tests" / "unit", functions)
         copy_support(source / "tests" / "support", folder / "tests" / "support")
         for name in ("utils", "redis.conf", "sentinel.conf"):
             link(folder / name, source / name)
         program.wrapper(folder / "src" / "redis-server")
         for name in ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"):
             link(folder / "src" / name, Path("/usr/bin") / name)
+
+
+def copy_units(source: Path, folder: Path, functions: bool):
+    """The tests. Those of scripts run twice, by EVAL and by functions; without `functions` by EVAL alone."""
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    if not functions:
+        scripting = folder / "scripting.tcl"
+        scripting.write_text(scripting.read_text().replace("foreach is_eval {0 1}", "foreach is_eval {1}"))
 
 
 def copy_support(source: Path, folder: Path):
