@@ -107,7 +107,8 @@ fn without_an_engine_installed_the_embedded_one_runs() {
     let ran = run(&["apply", "day19.yaml", "--local", "--yes"]);
     assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("PONG"), "{}", ran.stdout);
-    assert!(run(&["local", "logs"]).stdout.contains("(engine embedded 7.0.15"));
+    let ran = run(&["local", "logs"]);
+    assert!(ran.stdout.contains("(engine embedded"), "{}\n{}", ran.stdout, ran.stderr);
     let ran = run(&["verify", "day19.yaml", "--local"]);
     assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(run(&["destroy", "day19.yaml", "--local", "--yes"]).status, 0);
