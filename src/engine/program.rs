@@ -67,7 +67,7 @@ pub fn run(
 /// In redis-server's form, where tools look for ` v=`.
 fn version() -> String {
     format!(
-        "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=mimalloc bits={} build=0 (shardform-node engine {})",
+        "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=libc bits={} build=0 (shardform-node engine {})",
         usize::BITS,
         env!("CARGO_PKG_VERSION"),
     )
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn the_version_is_where_tools_look_for_it() {
         let (status, output, errors, port) = run_with(&["-v"]);
-        assert!(output.starts_with("Redis server v=7.0.15 sha=00000000:0 malloc=mimalloc bits=64 build="), "{output}");
+        assert!(output.starts_with("Redis server v=7.0.15 sha=00000000:0 malloc=libc bits=64 build="), "{output}");
         assert_eq!((status, errors.as_str(), port), (0, "", None));
     }
 
