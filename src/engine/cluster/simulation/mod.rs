@@ -355,18 +355,8 @@ fn disturb(simulation: &mut Simulation) {
 
 #[test]
 fn whatever_happens_no_epoch_has_two_owners_and_all_agree_in_the_end() {
-    disturb_and_heal(0..120);
-}
-
-#[test]
-#[ignore = "takes minutes; for changes of elections or epochs"]
-fn whatever_happens_thousands_of_times() {
-    disturb_and_heal(1000..6000);
-}
-
-fn disturb_and_heal(seeds: std::ops::Range<u64>) {
     let (mut acknowledged, mut figures) = (0, Figures::new("after everything is well again all agree after"));
-    for seed in seeds {
+    for seed in 0..120 {
         let mut simulation = formed(seed, 6 + (seed % 4) as usize, ROUGH);
         for _ in 0..15 {
             disturb(&mut simulation);
